@@ -1,0 +1,173 @@
+"""People, teams and the organisation in Django's plain administration. Nothing here bypasses the password rules.
+
+Who has been asked to leave (inactive) is out at once: saving a person raises the version of her sessions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from allauth.account import admin as allauth_admin
+from allauth.account.models import EmailAddress
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.auth.admin import UserAdmin
+from django.contrib.auth.forms import AdminPasswordChangeForm, AdminUserCreationForm
+from django.contrib.auth.models import Group
+from django.db.models import Field, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from accounts import passwords
+from accounts.forms import languages, time_zones
+from accounts.models import Membership, Organisation, Team, User
+
+if TYPE_CHECKING:  # generic for the type checker only
+    PasswordForm: TypeAlias = AdminPasswordChangeForm[User]
+    NewUserForm: TypeAlias = AdminUserCreationForm[User]
+    People: TypeAlias = UserAdmin[User]
+else:
+    PasswordForm, NewUserForm, People = AdminPasswordChangeForm, AdminUserCreationForm, UserAdmin
+
+admin.site.site_header = admin.site.site_title = _("Administration")
+admin.site.index_title = _("Administration")
+admin.site.unregister(Group)
+# A second address would be a second way in: people have the one on their row.
+assert allauth_admin, "imported so that its registration is there to be taken back"
+admin.site.unregister(EmailAddress)
+
+CUTS = {"is_active", "is_staff", "is_superuser", "email", "password_expired"}
+"""Changing one of these ends the person's sessions."""
+GRANTS = ("is_staff", "is_superuser", "user_permissions")
+"""Whoever may set these may do everything: superusers only."""
+
+
+class Choosing(admin.ModelAdmin[Any]):
+    """Language and time zone are chosen, not typed."""
+
+    def formfield_for_dbfield(self, db_field: Field[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        offered = {"language": languages, "time_zone": time_zones}.get(db_field.name)
+        if offered is None:
+            return super().formfield_for_dbfield(db_field, request, **kwargs)
+        choices = offered(_("not chosen"))
+        return forms.ChoiceField(
+            label=db_field.verbose_name, help_text=db_field.help_text, required=False, choices=choices
+        )
+
+
+class MembershipInline(admin.TabularInline[Membership, User]):
+    model = Membership
+    extra = 0
+    autocomplete_fields = ("team",)
+
+
+class PasswordByAdministrator(PasswordForm):
+    """A password that somebody else typed is a one-time password."""
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002  # Django's signature
+        super().save(commit)
+        self.user.password_expired = self.user.has_usable_password()
+        self.user.save(update_fields=["password_expired"])
+        self.user.sign_out_everywhere()
+        return self.user
+
+
+class NewPerson(NewUserForm):
+    """E-mail, name and a first password, which must be changed at the first sign-in."""
+
+    class Meta:
+        model = User
+        fields = ("email", "name")
+
+    def clean_email(self) -> str:
+        email: str = self.cleaned_data["email"].strip().lower()
+        return email
+
+    def save(self, commit: bool = True) -> User:  # noqa: FBT001, FBT002  # Django's signature
+        self.instance.password_expired = True
+        user: User = super().save(commit)
+        return user
+
+
+@admin.register(User)
+class PersonAdmin(Choosing, People):
+    add_form = NewPerson
+    change_password_form = PasswordByAdministrator
+    list_display = ("email", "name", "is_active", "is_staff", "date_joined")
+    list_filter = ("is_active", "is_staff", "is_superuser")
+    search_fields = ("email", "name")
+    ordering = ("email",)
+    filter_horizontal = ("user_permissions",)
+    readonly_fields = ("uuid", "date_joined", "last_login")
+    inlines = (MembershipInline,)
+    actions = ("make_link", "sign_out")
+    fieldsets = (
+        (None, {"fields": ("email", "name", "password")}),
+        (_("Language and time"), {"fields": ("language", "time_zone")}),
+        (_("Rights"), {"fields": ("is_active", "password_expired", "is_staff", "is_superuser", "user_permissions")}),
+        (_("Dates"), {"fields": ("date_joined", "last_login", "uuid")}),
+    )
+    add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "password1", "password2")}),)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        own = list(super().get_readonly_fields(request, obj))
+        return own if request.user.is_superuser else [*own, *GRANTS]
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._in_reach(request, obj) and super().has_change_permission(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        return self._in_reach(request, obj) and super().has_delete_permission(request, obj)
+
+    def _in_reach(self, request: HttpRequest, obj: User | None) -> bool:
+        """Whoever could give an administrator another password or address could sign in as one: superusers only."""
+        return request.user.is_superuser or obj is None or not (obj.is_staff or obj.is_superuser)
+
+    def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:  # noqa: FBT001  # Django's signature
+        obj.email = obj.email.strip().lower()
+        super().save_model(request, obj, form, change)
+        if change and CUTS & set(form.changed_data):
+            obj.sign_out_everywhere()
+
+    @admin.action(description=_("Make a link to choose a new password"), permissions=["change"])
+    def make_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """For installations without mail: shown to the administrator, who hands it over."""
+        active = queryset.filter(is_active=True)[:20]
+        for user in (each for each in active if self._in_reach(request, each)):
+            messages.info(request, f"{user.email}: {passwords.link(user, request=request)}")
+
+    @admin.action(description=_("Sign out everywhere"), permissions=["change"])
+    def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in (each for each in queryset if self._in_reach(request, each)):
+            user.sign_out_everywhere()
+        messages.success(request, _("Signed out everywhere."))
+
+
+@admin.register(Team)
+class TeamAdmin(admin.ModelAdmin[Team]):
+    list_display = ("name", "cost_centre", "created_at")
+    search_fields = ("name", "cost_centre")
+
+
+@admin.register(Membership)
+class MembershipAdmin(admin.ModelAdmin[Membership]):
+    list_display = ("user", "team", "role", "is_primary")
+    list_filter = ("role", "team")
+    list_select_related = ("user", "team")
+    autocomplete_fields = ("user", "team")
+
+
+@admin.register(Organisation)
+class OrganisationAdmin(Choosing):
+    """One row: the list leads straight to it; it can neither be added nor deleted."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Organisation | None = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        only = Organisation.get()
+        return HttpResponseRedirect(reverse("admin:accounts_organisation_change", args=[only.pk]))

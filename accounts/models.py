@@ -1,0 +1,151 @@
+"""Who asks: the organisation, its people and its teams. No credentials logic, no quotas here."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.db import models
+from django.db.models.functions import Lower
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Organisation(models.Model):
+    """The one company that this installation serves: exactly one row, made by the first migration."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=120, default="Chat")
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, blank=True, help_text=_("IANA name; empty: the setting TIME_ZONE.")
+    )
+    language = models.CharField(
+        _("language"), max_length=16, blank=True, help_text=_("For people who chose none; empty: their browser's.")
+    )
+    instructions = models.TextField(
+        _("instructions"), blank=True, help_text=_("Told to every model before the conversation.")
+    )
+    house_rules = models.TextField(_("house rules"), blank=True)
+    starters = models.TextField(
+        _("starters"),
+        blank=True,
+        help_text=_(
+            "Ways to begin on the empty page: one a line, “title | text for the box”. Empty: four general ones."
+        ),
+    )
+    contact = models.CharField(_("whom to ask"), max_length=200, blank=True)
+    currency = models.CharField(_("currency"), max_length=3, default="USD")
+
+    class Meta:
+        verbose_name = _("organisation")
+        verbose_name_plural = _("organisation")
+        constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="organisation_is_one"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @classmethod
+    def get(cls) -> Organisation:
+        """The row (made if a restore or a test emptied the table)."""
+        return cls.objects.get_or_create(pk=1)[0]
+
+
+class UserManager(BaseUserManager["User"]):
+    """Makes people; e-mail addresses are kept in lower case."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> User:
+        user = self.model(email=email.strip().lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> User:
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.get(email=(username or "").strip().lower())
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A colleague. `session_version` cuts every session, ticket and token at once when it is raised."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(_("e-mail"), unique=True, error_messages={"unique": _("This e-mail is in use.")})
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    session_version = models.PositiveIntegerField(default=1, editable=False)
+    password_expired = models.BooleanField(
+        _("must choose a new password"), default=False, help_text=_("Asked for at the next sign-in.")
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    is_staff = models.BooleanField(_("may open the administration"), default=False)
+    date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
+
+    objects: ClassVar[UserManager] = UserManager()
+    USERNAME_FIELD = "email"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_ci"),)
+
+    def __str__(self) -> str:
+        return self.name or self.email
+
+    def get_full_name(self) -> str:
+        return self.name or self.email
+
+    def get_short_name(self) -> str:
+        return self.name or self.email.partition("@")[0]
+
+    def sign_out_everywhere(self) -> None:
+        """Raises `session_version`: every session, poll ticket and token of this person is dead at its next use."""
+        type(self).objects.filter(pk=self.pk).update(session_version=models.F("session_version") + 1)
+        self.refresh_from_db(fields=["session_version"])
+
+
+class Team(models.Model):
+    """A group of colleagues that shares a budget and a manager."""
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=120, unique=True)
+    cost_centre = models.CharField(_("cost centre"), max_length=64, blank=True)
+    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("team")
+        verbose_name_plural = _("teams")
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Membership(models.Model):
+    """A person in a team. `is_primary` says which team pays for the person's questions."""
+
+    class Role(models.TextChoices):
+        MEMBER = "member", _("member")
+        MANAGER = "manager", _("manager")
+
+    user = models.ForeignKey(User, models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
+    role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.MEMBER)
+    is_primary = models.BooleanField(_("pays"), default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
+        constraints = (
+            models.UniqueConstraint(fields=["user", "team"], name="membership_once"),
+            models.UniqueConstraint(fields=["user"], condition=models.Q(is_primary=True), name="membership_one_pays"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user} / {self.team}"

@@ -1,0 +1,45 @@
+"""The organisation and new colleagues in the browser, for administrators. A one-time password is shown once, on one page."""
+
+from __future__ import annotations
+
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils.translation import gettext
+from django.views.decorators.http import require_http_methods
+
+from accounts import passwords
+from accounts.administration import administrator, record
+from accounts.models import Organisation
+from accounts.setup_forms import NewColleague, OrganisationForm
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator("accounts.change_organisation")
+def organisation(request: HttpRequest) -> HttpResponse:
+    """Name, time zone, language, contact, house rules, instructions."""
+    form = OrganisationForm(request.POST or None, instance=Organisation.get())
+    if request.method == "POST" and form.is_valid():
+        form.instance.save(update_fields=list(form.fields))
+        record(request, form.instance, words=f"changed {', '.join(form.changed_data)}")
+        return HttpResponseRedirect(reverse("setup_accounts:organisation") + "?saved")
+    return render(request, "setup/organisation.html", {"form": form, "saved": "saved" in request.GET})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator("accounts.add_user")
+def new_person(request: HttpRequest) -> HttpResponse:
+    """Makes an account without rights. The answer to the post is the only place where its password ever stands."""
+    form = NewColleague(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            with transaction.atomic():
+                person, password = form.make()
+        except IntegrityError:
+            form.add_error("email", gettext("This e-mail is in use."))
+        else:
+            record(request, person, words="added with a one-time password", added=True)
+            context = {"person": person, "password": password, "address": passwords.absolute("/", request=request)}
+            return render(request, "setup/person_made.html", context)
+    return render(request, "setup/person.html", {"form": form})

@@ -1,0 +1,70 @@
+"""What a person sets about herself, the language switch, and the two places where allauth's pages need a condition."""
+
+from __future__ import annotations
+
+from allauth.account import views as allauth_views
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import translation
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.forms import Settings
+from accounts.models import User
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def my_settings(request: HttpRequest) -> HttpResponse:
+    """Name, language and time zone."""
+    assert isinstance(request.user, User)
+    form = Settings(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    if request.method == "POST" and form.is_valid():
+        form.instance.save(update_fields=["name", "language", "time_zone"])
+        # Said in the new language, on a page in the new language.
+        answer = HttpResponseRedirect(reverse("accounts:settings") + "?saved")
+        if not form.cleaned_data["language"]:
+            answer.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
+        return answer
+    return render(request, "accounts/settings.html", {"form": form, "saved": "saved" in request.GET})
+
+
+@require_POST
+def language(request: HttpRequest) -> HttpResponse:
+    """Switches the language: kept on the person, and in a cookie for whoever is not signed in."""
+    chosen = request.POST.get("language", "")
+    back = request.POST.get("next", "")
+    if not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = "/"
+    response = HttpResponseRedirect(back)
+    if chosen in dict(settings.LANGUAGES):
+        if isinstance(request.user, User):
+            User.objects.filter(pk=request.user.pk).update(language=chosen)
+        response.set_cookie(
+            settings.LANGUAGE_COOKIE_NAME,
+            chosen,
+            max_age=365 * 24 * 3600,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        translation.activate(chosen)
+    return response
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def forgotten(request: HttpRequest) -> HttpResponseBase:
+    """Asks for a link by mail, or names whom to ask where no mail is configured."""
+    if not settings.EMAIL_URL:
+        return render(request, "account/no_mail.html")
+    response: HttpResponseBase = allauth_views.password_reset(request)
+    return response
+
+
+@require_http_methods(["GET", "HEAD"])
+def registration(request: HttpRequest) -> HttpResponse:
+    """Nobody registers through the web; the page says who makes accounts."""
+    return render(request, "account/signup_closed.html", status=403)

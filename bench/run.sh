@@ -1,0 +1,55 @@
+#!/bin/bash
+# Measures this checkout with the shared bench: fresh data, mock model, web and worker with default settings; then the rungs given.
+#   bench/run.sh                      1, 20 and 100 people
+#   USERS=50 OUT=result.jsonl bench/run.sh --tokens 500 --gap 0
+# Ends only what it started. BENCH names the folder of the bench, KEEP=1 leaves data and logs where they are.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+BENCH=${BENCH:-../shared/bench}
+USERS=${USERS:-1,20,100}
+PYTHON=${PYTHON:-.venv/bin/python}
+folder=$(mktemp -d -t portal-bench-XXXX)
+started=()
+finish() {
+    for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
+    for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
+    if [ -n "${KEEP:-}" ]; then echo "Kept: $folder"; else rm -rf "$folder"; fi
+}
+trap finish EXIT
+port() { "$PYTHON" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
+await() { # address, log
+    for _ in $(seq 300); do
+        if curl -sf -o /dev/null "$1"; then return 0; fi
+        sleep 0.1
+    done
+    cat "$2" >&2
+    return 1
+}
+begin() { # log, command...
+    local log=$folder/$1
+    shift
+    "$@" >"$log" 2>&1 &
+    started+=($!)
+}
+
+mock=$(port)
+web=$(port)
+begin mock.log "$PYTHON" "$BENCH/mock_openai.py" --port "$mock"
+await "http://127.0.0.1:$mock/stats" "$folder/mock.log"
+
+# Nothing of this shell's own settings: a figure must not depend on who measured.
+export IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
+export PYTHONWARNINGS="ignore:You're running the worker with superuser privileges"
+export OPENAI_BASE_URL=http://127.0.0.1:$mock/v1 OPENAI_API_KEY=x OPENAI_MODELS=mock-gpt
+most=$(tr , '\n' <<<"$USERS" | sort -n | tail -1)
+"$PYTHON" manage.py setup
+"$PYTHON" manage.py seed --people "$most" --sessions "$folder/sessions.json" --yes
+"$PYTHON" manage.py collectstatic --noinput --verbosity 0
+begin web.log "$PYTHON" -m portal.server
+begin worker.log "$PYTHON" -m celery -q -A portal worker -P threads -c 8 --loglevel WARNING --without-gossip --without-mingle --without-heartbeat
+printf '%s\n' "${started[@]:1}" >"$folder/pids"
+await "http://127.0.0.1:$web/health/ready" "$folder/web.log"
+sleep 2
+"$PYTHON" "$BENCH/load.py" --adapter bench/adapter.py --target portal --base "http://127.0.0.1:$web" --mock "http://127.0.0.1:$mock" \
+    --accounts "$folder/sessions.json" --pidfile "$folder/pids" --users "$USERS" ${OUT:+--out "$OUT"} "$@"
+grep -hE 'WARNING|ERROR|Traceback' "$folder/web.log" "$folder/worker.log" | cut -c1-300 | sort | uniq -c | sort -rn | head -20 || true

@@ -1,0 +1,222 @@
+"""How a generation ends: one guarded transaction for state, text, usage, hold and call row, whoever ends it.
+
+The worker, the reaper and a cancel of a queued question all end through here. A generation that somebody else has ended or
+taken over is left untouched (zero rows is a normal answer).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import F, Max, Q
+
+from accounts import clock
+from chat import notify, rendering
+from chat.models import Conversation, Delta, Generation, Message
+from usage import estimates, invocations, quotas
+from usage.models import Invocation
+
+State = Generation.State
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """What a call took, in tokens; `estimated` when the provider did not say."""
+
+    input: int = 0
+    output: int = 0
+    cached: int = 0
+    reasoning: int = 0
+    estimated: bool = False
+
+
+@dataclass
+class Ending:
+    """How one generation is to end. `generation` is loaded with `LOADED`; `text` is the whole message (None: leave it)."""
+
+    generation: Generation
+    state: str
+    kind: str = ""
+    finish_reason: str = ""
+    text: str | None = None
+    reasoning: str | None = None
+    html: list[str] = field(default_factory=list)
+    tokens: Tokens = field(default_factory=Tokens)
+    charged: bool = True
+    ttft_ms: int | None = None
+    last_seq: int | None = None  # of the live text, when the worker knows it
+
+
+LOADED = ("user", "model", "provider", "message")
+
+
+def finish(endings: Iterable[Ending], *, owner: uuid.UUID) -> set[int]:
+    """Ends generations that `owner` holds, in one transaction; returns the ids that were still its own."""
+    now = clock.now()
+
+    def held(ending: Ending) -> Q:
+        if not settings.ENGINE_FENCE:
+            return Q(pk=ending.generation.pk)
+        return Q(
+            attempt=ending.generation.attempt, state__in=Generation.HELD, lease_owner=owner, lease_expires_at__gt=now
+        )
+
+    return _end(endings, held=held, now=now)
+
+
+def _end(endings: Iterable[Ending], *, held: Any, now: dt.datetime) -> set[int]:
+    taken: list[Ending] = []
+    with transaction.atomic():
+        for ending in sorted(endings, key=lambda e: e.generation.pk):  # one order for all: no deadlocks
+            if _close(ending, held=held(ending), now=now):
+                taken.append(ending)
+        _book(taken, now=now)
+    return {ending.generation.pk for ending in taken}
+
+
+def _close(ending: Ending, *, held: Q, now: dt.datetime) -> bool:
+    generation, tokens = ending.generation, ending.tokens
+    last = _last_seq(generation) if ending.last_seq is None else ending.last_seq
+    changed = (
+        Generation.objects.filter(held, pk=generation.pk)
+        .update(
+            state=ending.state,
+            revision=F("revision") + last + 1,
+            error_kind=ending.kind,
+            finish_reason=ending.finish_reason,
+            input_tokens=tokens.input,
+            output_tokens=tokens.output,
+            cached_tokens=tokens.cached,
+            reasoning_tokens=tokens.reasoning,
+            usage_estimated=tokens.estimated,
+            lease_owner=None,
+            lease_expires_at=None,
+            next_attempt_at=None,
+            finished_at=now,
+        )
+    )  # fmt: skip
+    if not changed:
+        return False
+    if ending.text is not None:
+        Message.objects.filter(pk=generation.message_id).update(
+            text=ending.text,
+            reasoning=ending.reasoning or "",
+            html=ending.html,
+            html_version=rendering.HTML_VERSION,
+        )
+    return True
+
+
+def _last_seq(generation: Generation) -> int:
+    return Delta.objects.filter(generation=generation.pk).aggregate(last=Max("seq"))["last"] or 0
+
+
+def _book(taken: list[Ending], *, now: dt.datetime) -> None:
+    """What follows for all that ended: live text goes, holds close, calls are counted, titles become due."""
+    if not taken:
+        return
+    notify.readers()
+    Delta.objects.filter(generation__in=[e.generation.pk for e in taken]).delete()
+    quotas.settle([e.generation.uuid for e in taken if e.charged], now=now)
+    quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
+    invocations.record(_invocation(ending, now=now) for ending in taken)
+    # One active answer a conversation: nobody else ends one here at the same time, so the order of these rows is free.
+    Conversation.objects.filter(pk__in={e.generation.conversation_id for e in taken}).update(finished_at=now)
+    titled = {e.generation.conversation_id for e in taken if e.state == State.DONE}
+    if titled and settings.TITLES:
+        Conversation.objects.filter(pk__in=titled, title_state=Conversation.TitleState.NONE).update(
+            title_state=Conversation.TitleState.PENDING, title_due_at=now
+        )
+
+
+def _ms(start: dt.datetime | None, end: dt.datetime | None) -> int | None:
+    return None if start is None or end is None else max(0, round((end - start).total_seconds() * 1000))
+
+
+def _invocation(ending: Ending, *, now: dt.datetime) -> Invocation:
+    generation, tokens = ending.generation, ending.tokens
+    user, model, provider = generation.user, generation.model, generation.provider
+    return Invocation(
+        request_id=generation.uuid,
+        source=generation.source,
+        person=user.uuid,
+        person_name=user.get_full_name(),
+        team=generation.team,
+        key=generation.key,
+        provider=provider.uuid if provider else None,
+        provider_name=provider.name if provider else "",
+        model=model.uuid if model else None,
+        model_name=model.name if model else "",
+        created_at=generation.created_at,
+        finished_at=now,
+        queue_ms=_ms(generation.created_at, generation.started_at),
+        ttft_ms=ending.ttft_ms,
+        duration_ms=_ms(generation.created_at, now) or 0,
+        outcome=ending.state,
+        error_kind=ending.kind,
+        attempts=generation.attempt,
+        tries=generation.tries,
+        input_tokens=tokens.input,
+        cached_tokens=tokens.cached,
+        output_tokens=tokens.output,
+        reasoning_tokens=tokens.reasoning,
+        estimated=tokens.estimated,
+    )
+
+
+# --- ended by somebody who is not the worker -----------------------------------------------------------------------------
+
+
+def cancel_queued(generation_id: int, *, now: dt.datetime) -> bool:
+    """Ends a question that no worker has taken: True when it did."""
+    generation = (
+        Generation.objects.select_related(*LOADED).filter(pk=generation_id, state__in=("queued", "waiting")).first()
+    )
+    if generation is None:
+        return False
+    ending = Ending(generation, State.CANCELLED, charged=generation.dispatched, tokens=_spent(generation, written=""))
+    return bool(_end([ending], held=lambda e: Q(state__in=("queued", "waiting")), now=now))
+
+
+def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.datetime) -> bool:
+    """Ends a generation whose worker is gone or late, keeping the live text that was written. `guard` is the compare in compare-and-set."""
+    with transaction.atomic():
+        # The guarded update comes first: after it nobody writes live text, so that what is read next is all there is.
+        locked = Generation.objects.filter(guard, pk=generation.pk, attempt=generation.attempt, state=generation.state)
+        if not locked.update(lease_expires_at=F("lease_expires_at")):
+            return False
+        text, reasoning = live_text(generation)
+        written = text[generation.start_offset :]
+        ending = Ending(
+            generation,
+            state,
+            kind=kind,
+            text=text,
+            reasoning=reasoning,
+            html=rendering.render(text),
+            tokens=_spent(generation, written=written + reasoning),
+            charged=generation.dispatched,
+        )
+        return bool(_end([ending], held=lambda e: Q(attempt=generation.attempt, state=generation.state), now=now))
+
+
+def live_text(generation: Generation) -> tuple[str, str]:
+    """The message's text and reasoning as readers see them now: what is stored and the live text after it."""
+    text, reasoning = [generation.message.text[: generation.start_offset]], [generation.message.reasoning]
+    for kind, piece in generation.deltas.order_by("seq").values_list("kind", "text"):
+        (reasoning if kind == Delta.Kind.REASONING else text).append(piece)
+    return "".join(text), "".join(reasoning)
+
+
+def _spent(generation: Generation, *, written: str) -> Tokens:
+    """The estimate for a call of which the provider has not said what it took."""
+    if not generation.dispatched:
+        return Tokens()
+    prompt = generation.request.get("sent", {}).get("tokens", 0)
+    return Tokens(input=int(prompt), output=estimates.tokens(written), estimated=True)

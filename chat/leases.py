@@ -1,0 +1,83 @@
+"""Leases: a worker's hold on its generations, renewed by its own thread and connection while its loop answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import logging
+import threading
+import uuid
+from collections.abc import Callable
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connection, transaction
+
+from accounts.clock import Now
+from chat import durability
+from chat.models import Generation, WorkerHeartbeat
+
+log = logging.getLogger(__name__)
+
+
+def lease_end() -> object:
+    """The expression "one lease from now", in database time."""
+    return Now() + dt.timedelta(seconds=settings.LEASE_S)
+
+
+def renew(owner: uuid.UUID) -> int:
+    """Renews all leases of a worker; how many is returned. Rows are locked in order of id, as everywhere."""
+    held = Generation.objects.filter(lease_owner=owner, state__in=Generation.HELD)
+    if connection.vendor != "postgresql":
+        if not held.exists():
+            return 0
+        with transaction.atomic():  # stands in line for the writer's place
+            return held.update(lease_expires_at=lease_end())
+    with transaction.atomic():
+        ids = list(held.order_by("pk").select_for_update(no_key=True).values_list("pk", flat=True))
+        return Generation.objects.filter(pk__in=ids).update(lease_expires_at=lease_end()) if ids else 0
+
+
+def renew_these(attempts: dict[int, int], *, owner: uuid.UUID) -> set[int]:
+    """Renews single leases that seem to be over but that nobody has taken (a clock that stepped): the ids still held."""
+    renewed = set()
+    for pk, attempt in sorted(attempts.items()):
+        held = Generation.objects.filter(pk=pk, attempt=attempt, lease_owner=owner, state__in=Generation.HELD)
+        if held.update(lease_expires_at=lease_end()):
+            renewed.add(pk)
+    return renewed
+
+
+class LeaseKeeper:
+    """The thread that renews leases and the worker's heartbeat every RENEW_S, as long as `alive()` says that the loop answers."""
+
+    def __init__(self, owner: uuid.UUID, *, alive: Callable[[], bool], running: Callable[[], int]) -> None:
+        self.owner = owner
+        self._alive, self._running = alive, running
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=10)
+
+    def _run(self) -> None:
+        while not self._stop.wait(settings.RENEW_S):
+            self.beat()
+        connection.close()
+
+    def beat(self) -> None:
+        """One round: nothing is renewed while the loop hangs, so that others may take over."""
+        if not self._alive():
+            log.error("the loop does not answer: leases are not renewed")
+            return
+        try:
+            close_old_connections()
+            durability.relax()
+            beating = WorkerHeartbeat.objects.filter(pk=self.owner)
+            beating.update(beat_at=Now(), running=self._running())
+            renew(self.owner)
+        except Error as error:
+            log.warning("leases not renewed: %s", type(error).__name__)
+            connection.close()

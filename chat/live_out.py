@@ -1,0 +1,206 @@
+"""Live text on its way out: all generations of a worker share one bulk insert per tick, by one thread and connection, in order.
+
+The insert itself is the fence: a piece is written only where the attempt still holds its lease. What does not come back is
+asked for once more (the clock may have stepped); what is really lost is told to its owner, and nothing more is written for it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.db import Error, close_old_connections, connection, transaction
+from django.db.models import F
+from django.db.models.functions import Coalesce
+
+from accounts.clock import Now
+from chat import durability, leases, notify
+from chat.models import Generation
+
+log = logging.getLogger(__name__)
+# A row's text is at most this long; SQLite takes 32,766 parameters a statement.
+MAX_PIECE = 16_384
+MAX_ROWS = 4_000
+
+
+@dataclass
+class Channel:
+    """One generation's way out. `seq` counts its pieces; `shown` once the first one is committed."""
+
+    generation_id: int
+    attempt: int
+    on_lost: Callable[[], None]
+    seq: int = 0
+    shown: bool = False
+    lost: bool = False
+    closed: bool = False
+    pending: list[tuple[int, str]] = field(default_factory=list)  # (kind, text), merged while waiting
+
+    def take(self) -> list[tuple[int, int, str]]:
+        """The waiting pieces as (seq, kind, text), numbered."""
+        pieces, self.pending = self.pending, []
+        rows = []
+        for kind, text in pieces:
+            for start in range(0, len(text), MAX_PIECE):
+                self.seq += 1
+                rows.append((self.seq, kind, text[start : start + MAX_PIECE]))
+        return rows
+
+
+class LiveOut:
+    """The flusher thread. `put` is called on the loop; everything else happens here."""
+
+    def __init__(self, owner: uuid.UUID) -> None:
+        self.owner = owner
+        self._lock = threading.Lock()
+        self._dirty: dict[int, Channel] = {}
+        self._urgent = threading.Event()
+        self._stopping = False
+        self.tick_s = settings.FLUSH_S
+        self._thread = threading.Thread(target=self._run, name="live-out", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Writes what waits and ends the thread."""
+        self._stopping = True
+        self._urgent.set()
+        self._thread.join(timeout=10)
+
+    def put(self, channel: Channel, *, kind: int, text: str) -> None:
+        """Takes a piece of text. The first piece of an answer goes out at once, others with the tick."""
+        with self._lock:
+            if channel.lost or channel.closed:
+                return
+            if channel.pending and channel.pending[-1][0] == kind:
+                channel.pending[-1] = (kind, channel.pending[-1][1] + text)
+            else:
+                channel.pending.append((kind, text))
+            self._dirty[channel.generation_id] = channel
+            if not channel.shown or len(self._dirty) == 1:
+                self._urgent.set()
+
+    def close(self, channel: Channel) -> None:
+        """Forgets what still waits: the ending carries the whole text. What is on its way meets the fence or is deleted with it."""
+        with self._lock:
+            channel.closed = True
+            channel.pending.clear()
+            self._dirty.pop(channel.generation_id, None)
+
+    def _run(self) -> None:
+        last = 0.0
+        while not (self._stopping and not self._dirty):
+            self._urgent.wait(timeout=1.0)
+            self._urgent.clear()
+            if not self._dirty:
+                continue
+            if any(not c.shown for c in list(self._dirty.values())):
+                time.sleep(0.002)  # others' first words may come along
+            else:
+                time.sleep(max(0.0, last + self.tick_s - time.monotonic()))
+            last = time.monotonic()
+            self._flush()
+            # Twice as long between flushes as one takes, so that under load the flusher uses a third of the time at most.
+            took = time.monotonic() - last
+            self.tick_s = min(settings.FLUSH_MAX_S, max(settings.FLUSH_S, 0.7 * self.tick_s, 3 * took))
+        close_old_connections()
+        connection.close()
+
+    def _flush(self) -> None:
+        with self._lock:
+            batch: list[Channel] = list(self._dirty.values())
+            self._dirty.clear()
+            rows = [(c.generation_id, c.attempt, *piece) for c in batch for piece in c.take()]
+        written = self._write(rows, fresh=[c for c in batch if not c.shown])
+        for channel in batch:
+            if channel.generation_id in written:
+                channel.shown = True
+            elif not channel.closed:
+                channel.lost = True
+                channel.on_lost()
+        if self._dirty:
+            self._urgent.set()
+
+    def _write(self, rows: list[tuple[int, int, int, int, str]], *, fresh: list[Channel]) -> set[int]:
+        """Writes rows (generation, attempt, seq, kind, text); the ids that hold their lease come back."""
+        tries = 0
+        while True:
+            try:
+                close_old_connections()
+                durability.relax()
+                written = self._insert(rows, fresh=fresh)
+                late = {row[0]: row[1] for row in rows if row[0] not in written}
+                if late and (renewed := leases.renew_these(late, owner=self.owner)):
+                    again = [row for row in rows if row[0] in renewed]
+                    self._insert(again, fresh=[c for c in fresh if c.generation_id in renewed])
+                    written |= renewed  # also what an earlier try had committed unheard
+                return written
+            except Error as error:
+                tries += 1
+                log.warning("live text waits for the database: %s", type(error).__name__)
+                connection.close()
+                if tries > 200 or self._stopping:
+                    return set()
+                time.sleep(min(0.05 * tries, 0.5))
+
+    def _insert(self, rows: list[tuple[int, int, int, int, str]], *, fresh: list[Channel]) -> set[int]:
+        written: set[int] = set()
+        with transaction.atomic():
+            for channel in sorted(fresh, key=lambda c: c.generation_id):
+                self._first(channel)
+            for start in range(0, len(rows), MAX_ROWS):
+                written |= insert_rows(rows[start : start + MAX_ROWS])
+            notify.readers()
+        return written
+
+    @staticmethod
+    def _first(channel: Channel) -> None:
+        """The step running -> streaming, in the transaction of the first text."""
+        Generation.objects.filter(
+            pk=channel.generation_id,
+            attempt=channel.attempt,
+            state=Generation.State.RUNNING,
+            lease_expires_at__gt=Now(),
+        ).update(
+            state=Generation.State.STREAMING,
+            first_token_at=Coalesce("first_token_at", Now()),
+            revision=F("revision") + 1,
+        )
+
+
+_FENCE = "AND ok.attempt = v.attempt AND ok.state IN ('running', 'streaming') AND ok.lease_expires_at > {now}"
+# On a server the rows are locked first, in order of id: whoever ends a generation waits for this text, or this text sees the end.
+_INSERT = """
+WITH v(gid, attempt, seq, kind, text) AS (VALUES {values}),
+ok AS (
+    SELECT g.id, g.attempt, g.state, g.lease_expires_at FROM chat_generation g
+    WHERE g.id IN (SELECT gid FROM v) ORDER BY g.id {lock}
+)
+INSERT INTO chat_delta (generation_id, seq, kind, text)
+SELECT v.gid, v.seq, v.kind, v.text FROM v JOIN ok ON ok.id = v.gid {fence} WHERE true
+ON CONFLICT DO NOTHING
+RETURNING generation_id
+"""
+
+
+def insert_rows(rows: list[tuple[int, int, int, int, str]]) -> set[int]:
+    """The fenced bulk insert of (generation, attempt, seq, kind, text); returns the generations that took their text."""
+    if not rows:
+        return set()
+    server = connection.vendor == "postgresql"
+    now = "clock_timestamp()" if server else "strftime('%%Y-%%m-%%d %%H:%%M:%%f', 'now')"
+    row = "(%s::bigint, %s::int, %s::int, %s::int, %s::text)" if server else "(%s, %s, %s, %s, %s)"
+    sql = _INSERT.format(
+        values=", ".join([row] * len(rows)),
+        lock="FOR SHARE" if server else "",
+        fence=_FENCE.format(now=now) if settings.ENGINE_FENCE else "",
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [value for r in rows for value in r])
+        return {r[0] for r in cursor.fetchall()}

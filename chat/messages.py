@@ -1,0 +1,377 @@
+"""The verbs before the queue: send, edit, regenerate, continue, retry, cancel. Everything is read first; one short transaction writes.
+
+A repeat with the same `client_id` answers with the same rows; nothing here talks to a provider or waits for a broker.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+import re
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from accounts import clock
+from accounts.models import User
+from chat import bell, endings
+from chat.models import ACTIVE, Conversation, Generation, Message
+from providers import access
+from providers.models import LanguageModel
+from usage import quotas
+from usage.models import Source
+
+_CLIENT_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass
+class Refused(Exception):
+    """A verb that was not carried out: nothing was written. `status` is the HTTP status, `code` is stable."""
+
+    status: int
+    code: str
+    message: str
+    extra: dict[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Sent:
+    """The rows of a verb; `repeated` when an earlier request with the same `client_id` made them."""
+
+    conversation: Conversation
+    question: Message | None
+    answer: Message
+    generation: Generation
+    repeated: bool = False
+
+
+@dataclass
+class _Plan:
+    """What the transaction will write; built by each verb from what it read."""
+
+    user: User
+    client_id: str
+    request_hash: str
+    model: LanguageModel
+    conversation: Conversation
+    is_new: bool
+    version: int
+    question: Message | None
+    answer: Message
+    answer_is_new: bool
+    start_offset: int
+    source: str
+    leaf_moves: bool = True
+
+
+def send(
+    user: User,
+    *,
+    text: str,
+    client_id: str,
+    conversation: Conversation | None = None,
+    model: LanguageModel | None = None,
+    version: int | None = None,
+    source: str = Source.PAGE,
+) -> Sent:
+    """Asks a question, in a new conversation or at the leaf of one.
+
+    `version` is the conversation's version that the sender saw: another one is refused with `moved_on`.
+    """
+    _check_text(text)
+    asked = ["send", str(conversation.uuid) if conversation else None, text, model.slug if model else None]
+
+    def plan(digest: str) -> _Plan:
+        chosen = _model(user, model, conversation)
+        parent = _leaf(conversation) if conversation else None
+        home = conversation or Conversation(user=user, title=_first_words(text), model=chosen)
+        if version is not None and conversation and conversation.version != version:
+            raise moved_on()
+        return _with_question(user, client_id, digest, chosen, home, parent, text, source, is_new=conversation is None)
+
+    return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
+
+
+def edit(user: User, *, message: Message, text: str, client_id: str, model: LanguageModel | None = None) -> Sent:
+    """Asks a question anew: a sibling of `message`, with an answer of its own. The old branch stays."""
+    _check_text(text)
+    if message.role != Message.Role.USER:
+        raise Refused(422, "not_a_question", _("Only a question can be edited."))
+    conversation = message.conversation
+
+    def plan(digest: str) -> _Plan:
+        chosen = _model(user, model, conversation)
+        return _with_question(
+            user, client_id, digest, chosen, conversation, message.parent, text, Source.PAGE, is_new=False
+        )
+
+    asked = ["edit", str(message.uuid), text, model.slug if model else None]
+    return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
+
+
+def regenerate(user: User, *, message: Message, client_id: str, model: LanguageModel | None = None) -> Sent:
+    """Writes another answer to the same question; the old one stays as a sibling."""
+    _check_answer(message)
+    asked = ["regenerate", str(message.uuid), model.slug if model else None]
+    return _beside(user, message=message, client_id=client_id, model=model, asked=asked)
+
+
+def _beside(
+    user: User, *, message: Message, client_id: str, model: LanguageModel | None, asked: list[str | None]
+) -> Sent:
+    conversation = message.conversation
+
+    def plan(digest: str) -> _Plan:
+        chosen = _model(user, model, conversation)
+        answer = Message(
+            conversation=conversation, parent=message.parent, depth=message.depth, role=Message.Role.ASSISTANT
+        )
+        return _Plan(
+            user,
+            client_id,
+            digest,
+            chosen,
+            conversation,
+            False,
+            conversation.version,
+            None,
+            answer,
+            True,
+            0,
+            Source.PAGE,
+        )
+
+    return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
+
+
+def continue_(user: User, *, message: Message, client_id: str) -> Sent:
+    """Goes on writing an answer that is not finished: a further generation of the same message."""
+    _check_answer(message)
+    return _again(user, message=message, client_id=client_id, verb="continue")
+
+
+def retry(user: User, *, message: Message, client_id: str) -> Sent:
+    """Tries an answer again: the same message while it is empty, else another answer beside it."""
+    _check_answer(message)
+    if message.text:  # asked under its own name: a repeat that comes after the answer is still the same retry
+        asked = ["retry", str(message.uuid)]
+        return _beside(user, message=message, client_id=client_id, model=None, asked=[*asked])
+    return _again(user, message=message, client_id=client_id, verb="retry")
+
+
+def cancel(user: User, *, generation: Generation) -> None:
+    """Stops an answer: at once while it is queued, else its worker is told. Harmless when repeated or too late."""
+    now = clock.now()
+    for _attempt in range(3):  # it may go to a worker, or back to the queue, between the two looks
+        if endings.cancel_queued(generation.pk, now=now):
+            return
+        running = Generation.objects.filter(pk=generation.pk, user=user, state__in=Generation.HELD)
+        if running.filter(cancel_requested_at=None).update(cancel_requested_at=now):
+            bell.ring_on_commit()
+            return
+        if not Generation.objects.filter(pk=generation.pk, state__in=ACTIVE, cancel_requested_at=None).exists():
+            return
+
+
+# --- the parts of a verb ------------------------------------------------------------------------------------------------
+
+
+def _check_text(text: str) -> None:
+    if _UNSTORABLE.search(text):
+        raise Refused(400, "bad_text", _("The text has characters that can't be stored."))
+    if not text.strip():
+        raise Refused(422, "empty", _("Write a question first."))
+    if len(text) > settings.MAX_QUESTION_CHARS:
+        raise Refused(
+            413, "too_long", _("The question is too long: at most %d characters.") % settings.MAX_QUESTION_CHARS
+        )
+
+
+def _check_answer(message: Message) -> None:
+    if message.role != Message.Role.ASSISTANT:
+        raise Refused(422, "not_an_answer", _("This works on an answer only."))
+
+
+def moved_on() -> Refused:
+    """The conversation is not where the sender saw it."""
+    return Refused(
+        409,
+        "moved_on",
+        _("This conversation was continued elsewhere. Here is the newest state; your text is still in the box."),
+    )
+
+
+def _busy(active: Generation) -> Refused:
+    return Refused(
+        409, "busy", _("An answer is still being written in this conversation."), {"generation_id": str(active.uuid)}
+    )
+
+
+def _model(user: User, model: LanguageModel | None, conversation: Conversation | None) -> LanguageModel:
+    """The model asked for, if this person may use it now; without one the conversation's, else the default."""
+    if model is not None:
+        if not access.models_for(user).filter(pk=model.pk).exists():
+            raise Refused(422, "no_model", _("No such model is available to you."))
+        return model
+    wanted = conversation.model if conversation else None
+    found = access.model_for(user, wanted.slug if wanted else None)
+    if found is None:
+        found = access.model_for(user, None)  # the conversation's model is gone: the default takes over
+    if found is None:
+        raise Refused(422, "no_model", _("No such model is available to you."))
+    return found
+
+
+def _leaf(conversation: Conversation) -> Message | None:
+    return conversation.leaf
+
+
+def _first_words(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= 60 else line[:59].rstrip() + "…"
+
+
+def _with_question(
+    user: User, client_id: str, digest: str, model: LanguageModel, home: Conversation, parent: Message | None,
+    text: str, source: str, *, is_new: bool,
+) -> _Plan:  # fmt: skip
+    depth = parent.depth + 1 if parent else 0
+    question = Message(conversation=home, parent=parent, depth=depth, role=Message.Role.USER, text=text)
+    answer = Message(conversation=home, parent=question, depth=depth + 1, role=Message.Role.ASSISTANT)
+    return _Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, source)
+
+
+def _again(user: User, *, message: Message, client_id: str, verb: str) -> Sent:
+    conversation = message.conversation
+
+    def plan(digest: str) -> _Plan:
+        if _grown(message):
+            raise moved_on()  # the last generation ended while we looked: what it wrote must not be written over
+        last = Generation.objects.filter(message=message).order_by("-pk").select_related("model").first()
+        same = access.model_for(user, last.model.slug) if last and last.model else None
+        chosen = _model(user, same, conversation)
+        return _Plan(
+            user, client_id, digest, chosen, conversation, False, conversation.version, None, message, False,
+            len(message.text), Source.PAGE, leaf_moves=False,
+        )  # fmt: skip
+
+    return _once(user, client_id=client_id, asked=[verb, str(message.uuid)], plan=plan, conversation=conversation)
+
+
+def _grown(message: Message) -> bool:
+    return Message.objects.filter(pk=message.pk).exclude(text=message.text).exists()
+
+
+def _once(
+    user: User,
+    *,
+    client_id: str,
+    asked: list[str | None],
+    plan: Callable[[str], _Plan],
+    conversation: Conversation | None,
+) -> Sent:
+    """Carries a verb out exactly once per (person, client_id)."""
+    if not _CLIENT_ID.fullmatch(client_id):
+        raise Refused(422, "bad_client_id", _("client_id must be 8 to 64 letters, digits, '-', '_', '.' or ':'."))
+    digest = hashlib.sha256(json.dumps(asked, ensure_ascii=False).encode()).hexdigest()
+    for _attempt in range(5):
+        if before := _repeated(user, client_id=client_id, digest=digest):
+            return before
+        if conversation is not None:
+            _refuse_if_busy(conversation)
+        try:
+            return _write(plan(digest), now=clock.now())
+        except (IntegrityError, _Moved):
+            # Somebody was first: the same send, another send, or a change of the leaf. Look again, decide anew.
+            if conversation is not None:
+                conversation.refresh_from_db()
+    if conversation is not None:
+        _refuse_if_busy(conversation)
+    raise moved_on()
+
+
+class _Moved(Exception):
+    """The conversation's version is not the one that was read."""
+
+
+def _repeated(user: User, *, client_id: str, digest: str) -> Sent | None:
+    mine = Generation.objects.filter(user=user, client_id=client_id)
+    if not mine.exists():  # nearly always: no reason to join four tables
+        return None
+    before = mine.select_related("conversation", "message__parent", "model").get()
+    if before.request_hash != digest:
+        raise Refused(422, "client_id_reused", _("This client_id was used for another text."))
+    answer = before.message
+    return Sent(before.conversation, answer.parent, answer, before, repeated=True)
+
+
+def _refuse_if_busy(conversation: Conversation) -> None:
+    active = Generation.objects.filter(conversation=conversation, lane=0, state__in=ACTIVE).first()
+    if active is not None:
+        raise _busy(active)
+
+
+def _write(plan: _Plan, *, now: dt.datetime) -> Sent:
+    """The one transaction: question, answer, generation, hold, and the conversation's new leaf."""
+    home = plan.conversation
+    generation = Generation(
+        user=plan.user,
+        client_id=plan.client_id,
+        request_hash=plan.request_hash,
+        model=plan.model,
+        source=plan.source,
+        start_offset=plan.start_offset,
+        request={"model": plan.model.slug},
+        created_at=now,
+        deadline_at=now + dt.timedelta(seconds=settings.DEADLINE_S),
+    )
+    with transaction.atomic():
+        if plan.is_new:
+            home.created_at = home.updated_at = now
+            home.pk = None
+            home.save(force_insert=True)
+        for message in (plan.question, plan.answer if plan.answer_is_new else None):
+            if message is None:
+                continue
+            message.conversation, message.created_at, message.parent = home, now, message.parent
+            message.save(force_insert=True)
+        generation.conversation, generation.message = home, plan.answer
+        generation.save(force_insert=True)
+        quotas.reserve(_hold(generation, plan=plan), now=now)
+        leaf = {"leaf": plan.answer} if plan.leaf_moves else {}
+        at = Conversation.objects.filter(pk=home.pk, version=plan.version, deleted_at=None)
+        if not at.update(version=plan.version + 1, updated_at=now, model=plan.model, **leaf):
+            raise _Moved
+        bell.ring_on_commit()
+    home.version, home.updated_at, home.model = plan.version + 1, now, plan.model
+    if plan.leaf_moves:
+        home.leaf = plan.answer
+    return Sent(home, plan.question or plan.answer.parent, plan.answer, generation)
+
+
+def _hold(generation: Generation, *, plan: _Plan) -> quotas.Hold:
+    # Prompt and answer together never exceed the model's window: prompts.build sees to it.
+    return quotas.Hold(
+        request_id=generation.uuid,
+        source=plan.source,
+        person=plan.user.uuid,
+        team=generation.team,
+        key=generation.key,
+        model=plan.model.uuid,
+        tokens=plan.model.context_window,
+    )
+
+
+def new_client_id() -> str:
+    """For callers that have no key of their own to repeat with (a form without scripts)."""
+    return uuid.uuid4().hex

@@ -1,0 +1,14 @@
+"""Registers the room "the site" and its checks of the settings."""
+
+from __future__ import annotations
+
+from django.apps import AppConfig
+
+
+class PortalConfig(AppConfig):
+    name = "portal"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Registers the checks; and every process knows the Celery application, so that a bell goes to the right broker."""
+        from portal import celery, checks  # noqa: F401  # importing registers them

@@ -1,0 +1,35 @@
+"""Where every address leads."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+from chat import live_view, look
+from portal import health, setup, views
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("chat/", include("chat.urls")),
+    # Only where the ASGI side does not answer it (runserver): see portal.asgi.
+    path("live/<str:generation>", live_view.poll),
+    # Every state of an answer and of the composer; 404 without DEBUG.
+    path("look/", look.states, name="look"),
+    path("accounts/", include("accounts.sign_in_urls")),
+    path("me/", include("accounts.urls")),
+    path("setup/", setup.overview, name="setup"),
+    path("setup/put-away/", setup.put_away, name="setup_put_away"),
+    path("setup/models/", include("providers.urls")),
+    path("setup/", include("accounts.setup_urls")),
+    path("health/live", health.live, name="health_live"),
+    path("health/ready", health.ready, name="health_ready"),
+    # One door and one form for passwords, for administrators too.
+    path("admin/login/", views.admin_door),
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
+    path("admin/", admin.site.urls),
+]
+handler400 = "portal.views.bad_request"
+handler403 = "portal.views.forbidden"
+handler404 = "portal.views.not_found"
+handler500 = "portal.views.server_error"

@@ -1,0 +1,120 @@
+"""Models in the browser: choose which of a provider's are offered, name them, put them in order. For administrators only."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.core.paginator import Paginator
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.administration import administrator, record
+from providers import choosing, trials
+from providers.failures import Failure
+from providers.forms import Names, Shown
+from providers.models import LanguageModel, ModelRoute, Provider
+from providers.views import CHANGE, found, keep, show, to
+
+MODELS = "providers.change_languagemodel"
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator(CHANGE, MODELS)
+def choose(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Checkboxes for the provider's models: chat models first proposed, the others on request; a search, pages of 60."""
+    provider = found(uuid)
+    if request.method == "POST":
+        return _chosen(request, provider)
+    query = request.GET.get("q", "")[:100].replace("\x00", "").strip()
+    everything = bool(request.GET.get("all"))
+    routes = choosing.listed(provider, query=query, everything=everything)
+    shown = Paginator(routes, choosing.PAGE).get_page(request.GET.get("page"))
+    proposed, none = choosing.is_new(provider), bool(request.GET.get("none"))
+    context: dict[str, Any] = {
+        "provider": provider,
+        "query": query,
+        "everything": everything,
+        "others": 0 if everything else provider.routes.count() - choosing.listed(provider).count(),
+        "shown": shown,
+        "rows": [{"route": route, "on": not none and _selected(route, proposed=proposed)} for route in shown],
+        "none": none,
+        "is_new": proposed,
+        "fixed": provider.source == Provider.Source.ENVIRONMENT and bool(settings.OPENAI_MODELS),
+    }
+    return render(request, "setup/choose.html", context)
+
+
+def _selected(route: ModelRoute, *, proposed: bool) -> bool:
+    """On already, or proposed because it can chat and nobody has chosen yet."""
+    on = route.enabled and route.model.enabled
+    return on or (proposed and route.model.kind == LanguageModel.Kind.CHAT)
+
+
+def _chosen(request: HttpRequest, provider: Provider) -> HttpResponse:
+    shown = {int(pk) for pk in request.POST.get("shown", "").split(",") if pk.isdecimal() and len(pk) < 19}
+    on = {int(pk) for pk in request.POST.getlist("on") if pk.isdecimal() and len(pk) < 19}
+    choosing.choose(provider, shown=shown, on=on & shown)
+    if request.POST.get("enable") and not provider.enabled:
+        choosing.switch(provider, on=True)
+    record(request, provider, words="chose models")
+    return HttpResponseRedirect(reverse("providers:overview"))
+
+
+@require_POST
+@administrator(CHANGE, MODELS)
+def add_names(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Models typed by hand."""
+    provider = found(uuid)
+    form = Names(request.POST)
+    if not form.is_valid():
+        return show(request, provider, names=form)
+    choosing.add_by_name(provider, names=form.cleaned_data["names"])
+    return to(provider)
+
+
+@require_POST
+@administrator(CHANGE, MODELS)
+def fetch(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Asks the provider for its list again; what is new is off."""
+    provider = found(uuid)
+    try:
+        count = trials.fetch_alone(provider)
+    except Failure as failure:
+        keep(request, provider, trials.Trial("failed", failure.kind.value, failure.status))
+        return to(provider)
+    keep(request, provider, trials.Trial("fetched" if count is not None else "busy", found=count or 0))
+    return to(provider)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator(CHANGE, MODELS)
+def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """What colleagues read about a model, and its limits."""
+    model = get_object_or_404(LanguageModel.objects.prefetch_related("routes__provider"), uuid=uuid)
+    form = Shown(request.POST or None, instance=model)
+    if request.method == "POST" and form.is_valid():
+        form.instance.save(update_fields=list(form.fields))
+        record(request, model, words=f"changed {', '.join(form.changed_data)}")
+        return HttpResponseRedirect(reverse("providers:overview"))
+    return render(request, "setup/model.html", {"form": form, "model": model, "slug": model.slug})
+
+
+MOVES: dict[str, int | None] = {"up": -1, "down": 1, "default": None}
+
+
+@require_POST
+@administrator(CHANGE, MODELS)
+def order(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Moves a model in the list, makes it the default, or takes it away from colleagues."""
+    model = get_object_or_404(LanguageModel, uuid=uuid)
+    what = request.POST.get("do", "")
+    if what in MOVES:
+        choosing.move(model, by=MOVES[what])
+    elif what == "off":
+        choosing.withdraw(model)
+        record(request, model, words="switched off")
+    return HttpResponseRedirect(reverse("providers:overview"))

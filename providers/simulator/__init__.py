@@ -1,0 +1,1 @@
+"""An OpenAI-compatible server of our own, for demonstrations, tests and drills; knows nothing of Django."""

@@ -1,0 +1,48 @@
+// Older windows of a long conversation: fetched when the person comes near their link, without moving what is read.
+import { fragment } from "./net.js";
+import { keepPlace } from "./scroll.js";
+
+const root = document.getElementById("thread");
+const scroll = document.getElementById("scroll");
+const link = () => root.querySelector("a[data-older]");
+
+// `adopt` makes the answers of a window known to the page. Whether there is a new link to watch.
+async function load(pressed, adopt) {
+  if (pressed.hasAttribute("aria-busy")) return false;
+  pressed.setAttribute("aria-busy", "true");
+  try {
+    const fresh = await fragment(pressed.dataset.older);
+    fresh.querySelector(".newest")?.remove();
+    const focused = document.activeElement === pressed;
+    const turn = fresh.querySelector("[data-id]");
+    keepPlace(() => pressed.replaceWith(fresh));
+    adopt();
+    if (focused && turn) {
+      turn.tabIndex = -1;
+      turn.focus({ preventScroll: true });
+    }
+    return true;
+  } catch {
+    pressed.removeAttribute("aria-busy");
+    return false;
+  }
+}
+
+// Returns what is to be called when another link may have come.
+export function listen(adopt) {
+  const go = (pressed) => load(pressed, adopt).then((more) => more && watch());
+  const near = (entries) => entries.some((entry) => entry.isIntersecting) && go(entries[0].target);
+  const watcher = new IntersectionObserver(near, { root: scroll, rootMargin: "300px" });
+  function watch() {
+    watcher.disconnect();
+    if (link() && !("older" in root.dataset)) watcher.observe(link());
+  }
+  root.addEventListener("click", (event) => {
+    const pressed = event.target.closest("a[data-older]");
+    if (!pressed) return;
+    event.preventDefault();
+    go(pressed);
+  });
+  watch();
+  return watch;
+}

@@ -1,0 +1,34 @@
+// The model picker's small manners, and the keyboard map. Both work by themselves; this file only opens, closes and names.
+const choose = document.getElementById("choose");
+const keys = document.getElementById("keys");
+
+function listenChoose() {
+  choose.addEventListener("change", (event) => {
+    document.getElementById("chosen").textContent = event.target.dataset.name;
+  });
+  const close = () => {
+    choose.open = false;
+    choose.firstElementChild.focus();
+  };
+  // Enter in a radio button would send the question.
+  choose.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !event.target.matches("input")) return;
+    event.preventDefault();
+    close();
+  });
+  // Arrow keys click too, without a pointer: they only move.
+  choose.addEventListener("click", (event) => {
+    if (event.target === choose) choose.open = false;
+    else if (event.detail && event.target.closest(".model")) setTimeout(close);
+  });
+  choose.addEventListener("toggle", () => choose.open && choose.querySelector("input:checked")?.focus());
+}
+
+if (choose) listenChoose();
+document.getElementById("show-keys").addEventListener("click", () => keys.showModal());
+keys.addEventListener("click", (event) => { if (event.target === keys) keys.close(); });
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "?" || event.ctrlKey || event.metaKey || event.target.matches("input, textarea, select")) return;
+  event.preventDefault();
+  if (!document.querySelector("dialog[open]")) keys.showModal();
+});

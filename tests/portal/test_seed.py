@@ -1,0 +1,55 @@
+"""`manage.py seed`: the same people on every repeat, sessions that the site accepts, and no sign-ins without being told."""
+
+import json
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.models import User
+from chat.models import Conversation, Generation, Message
+from portal.management.commands import seed
+
+pytestmark = pytest.mark.django_db
+FIRST = f"person0@{seed.DOMAIN}"
+
+
+def test_a_repeat_makes_nobody_and_nothing_twice() -> None:
+    for _ in range(2):
+        call_command("seed", people=3, conversations=2, messages=4, verbosity=0)
+    assert User.objects.filter(email__endswith=seed.DOMAIN).count() == 3
+    assert Conversation.objects.filter(user__email=FIRST).count() == 2
+    assert (Message.objects.count(), Generation.objects.filter(state="done").count()) == (8, 4)
+
+
+def test_a_seeded_conversation_is_a_path_to_its_leaf() -> None:
+    call_command("seed", conversations=1, messages=4, verbosity=0)
+    message = Conversation.objects.get().leaf
+    depths = []
+    while message is not None:
+        depths.append(message.depth)
+        message = message.parent
+    assert depths == [3, 2, 1, 0]
+
+
+def test_a_session_from_the_file_opens_the_page(client: Client, tmp_path: Path) -> None:
+    file = tmp_path / "sessions.json"
+    call_command("seed", people=2, sessions=file, yes=True, verbosity=0)
+    rows = json.loads(file.read_text())
+    assert [row["email"] for row in rows] == [FIRST, f"person1@{seed.DOMAIN}"]
+    assert file.stat().st_mode & 0o077 == 0
+    client.cookies["sessionid"] = rows[0]["sessionid"]
+    assert client.get("/chat/list/").status_code == 200
+
+
+@pytest.mark.parametrize("given", [{"sessions": Path("/nowhere/sessions.json")}, {"password": "bench-Passw0rd"}])
+def test_sign_ins_are_refused_unless_asked_for(given: dict[str, object]) -> None:
+    with pytest.raises(CommandError, match="--yes"):
+        call_command("seed", people=1, verbosity=0, **given)
+    assert not User.objects.filter(email=FIRST).exists()
+
+
+def test_people_without_a_password_cannot_sign_in() -> None:
+    call_command("seed", people=1, verbosity=0)
+    assert not User.objects.get(email=FIRST).has_usable_password()

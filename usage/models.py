@@ -1,0 +1,113 @@
+"""What it costs: one row per call to a provider, and the hold that precedes it.
+
+No foreign key leaves this room: rows outlive conversations and people, so person, team and key are UUID columns with names copied.
+"""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Source(models.TextChoices):
+    """Which door a call came through."""
+
+    PAGE = "page", _("page")
+    TITLE = "title", _("title")
+    API = "api", _("API")
+    GATEWAY = "gateway", _("gateway")
+    BOT = "bot", _("bot")
+
+
+class Reservation(models.Model):
+    """What a call may cost at most, held from before it is queued until exactly one settlement."""
+
+    class State(models.TextChoices):
+        HELD = "held", _("held")
+        SETTLED = "settled", _("settled")
+        RELEASED = "released", _("released")
+
+    request_id = models.UUIDField(unique=True)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    person = models.UUIDField(null=True, db_index=True)
+    team = models.UUIDField(null=True)
+    key = models.UUIDField(null=True)
+    model = models.UUIDField(null=True)
+    state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
+    tokens = models.BigIntegerField(default=0, help_text="The most it may take, in tokens.")
+    created_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True)
+    # A hold whose owner is not a Generation carries its own lease, and usage.recovery settles it.
+    lease_expires_at = models.DateTimeField(null=True)
+    dispatched_at = models.DateTimeField(null=True)
+    estimate = models.BigIntegerField(default=0, help_text="What it takes in tokens if nobody can say any more.")
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=models.Q(tokens__gte=0), name="reservation_not_negative"),
+            models.CheckConstraint(
+                condition=models.Q(state="held", closed_at=None) | ~models.Q(state="held") & ~models.Q(closed_at=None),
+                name="reservation_closed_has_time",
+            ),
+        )
+        indexes = (models.Index(fields=["state"], condition=models.Q(state="held"), name="reservation_held"),)
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.state}"
+
+
+class Invocation(models.Model):
+    """One call as an administrator counts it: who, what model, how long, how many tokens, how it ended. Never its text."""
+
+    request_id = models.UUIDField(unique=True)
+    source = models.CharField(max_length=16, choices=Source.choices)
+    person = models.UUIDField(null=True)
+    person_name = models.CharField(max_length=200, blank=True)
+    team = models.UUIDField(null=True)
+    team_name = models.CharField(max_length=120, blank=True)
+    key = models.UUIDField(null=True)
+    provider = models.UUIDField(null=True)
+    provider_name = models.CharField(max_length=80, blank=True)
+    model = models.UUIDField(null=True)
+    model_name = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    queue_ms = models.PositiveIntegerField(null=True)
+    ttft_ms = models.PositiveIntegerField(null=True, help_text="From the call's start to its first text.")
+    duration_ms = models.PositiveIntegerField(default=0, help_text="From the question to the end.")
+    outcome = models.CharField(max_length=16, help_text="done, failed, cancelled or interrupted")
+    error_kind = models.CharField(max_length=32, blank=True)
+    attempts = models.PositiveIntegerField(default=0)
+    tries = models.PositiveIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    cached_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    reasoning_tokens = models.BigIntegerField(default=0)
+    estimated = models.BooleanField(default=False)
+    # The provider's money, the organisation's, the rate between them and the price row: filled once prices are in use.
+    price = models.UUIDField(null=True)
+    currency = models.CharField(max_length=3, blank=True)
+    cost_micro = models.BigIntegerField(null=True)
+    organisation_currency = models.CharField(max_length=3, blank=True)
+    organisation_cost_micro = models.BigIntegerField(null=True)
+    rate_micro = models.BigIntegerField(
+        null=True, help_text="Organisation's micro-units for 1,000,000 of the provider's."
+    )
+
+    class Meta:
+        verbose_name = _("call")
+        verbose_name_plural = _("calls")
+        indexes = (
+            models.Index(fields=["-created_at"], name="invocation_time"),
+            models.Index(fields=["person", "-created_at"], name="invocation_person"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.request_id} {self.outcome}"
+
+
+def new_request_id() -> uuid.UUID:
+    """The id that ties a call's hold, row, ledger entry and log lines together."""
+    return uuid.uuid4()
