@@ -126,7 +126,11 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "axes",
+    "rest_framework",
     "django_htmx",
 ]
 MIDDLEWARE = [

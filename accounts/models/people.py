@@ -12,6 +12,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
+class SecondFactor(models.TextChoices):
+    """From whom a second factor is demanded at sign-in."""
+
+    OPTIONAL = "optional", _("for those who want it")
+    STAFF = "staff", _("demanded of administrators and staff")
+    ALL = "all", _("demanded of everybody")
+
+
 class Organisation(models.Model):
     """The one company that this installation serves: exactly one row, made by the first migration."""
 
@@ -36,6 +44,22 @@ class Organisation(models.Model):
     )
     contact = models.CharField(_("whom to ask"), max_length=200, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="USD")
+    open_domains = models.TextField(
+        _("domains that may register"),
+        blank=True,
+        help_text=_("One a line, such as example.com. Empty: nobody registers, people are invited."),
+    )
+    second_factor = models.CharField(
+        _("second factor"), max_length=8, choices=SecondFactor.choices, default=SecondFactor.OPTIONAL
+    )
+    sso_only = models.BooleanField(
+        _("sign-in through your company only"), default=False, help_text=_("Passwords stop working, except rescue.")
+    )
+    sso_days = models.PositiveSmallIntegerField(
+        _("days a key lives without sign-in"),
+        default=30,
+        help_text=_("Keys of people who sign in through the company pause after so many days without a sign-in."),
+    )
 
     class Meta:
         verbose_name = _("organisation")
@@ -67,6 +91,14 @@ class UserManager(BaseUserManager["User"]):
         return self.get(email=(username or "").strip().lower())
 
 
+class Theme(models.TextChoices):
+    """How the pages look."""
+
+    SYSTEM = "system", _("as the device")
+    LIGHT = "light", _("light")
+    DARK = "dark", _("dark")
+
+
 class User(AbstractBaseUser, PermissionsMixin):
     """A colleague. `session_version` cuts every session, ticket and token at once when it is raised."""
 
@@ -79,7 +111,25 @@ class User(AbstractBaseUser, PermissionsMixin):
     password_expired = models.BooleanField(
         _("must choose a new password"), default=False, help_text=_("Asked for at the next sign-in.")
     )
+    theme = models.CharField(_("theme"), max_length=8, choices=Theme.choices, default=Theme.SYSTEM)
+    default_model = models.CharField(
+        _("default model"), max_length=200, blank=True, help_text=_("A model's name; empty: the organisation's.")
+    )
+    is_service = models.BooleanField(
+        _("a program's account"), default=False, editable=False, help_text=_("Never signs in; asks with its own keys.")
+    )
+    owner = models.ForeignKey(
+        "self", models.SET_NULL, null=True, blank=True, related_name="service_accounts", verbose_name=_("owner")
+    )
+    awaits_approval = models.BooleanField(_("waits for approval"), default=False, editable=False)
     is_active = models.BooleanField(_("active"), default=True)
+    deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
+    sso_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text=_("Last sign-in through the company; empty: never.")
+    )
+    house_rules_read = models.CharField(
+        max_length=64, blank=True, editable=False, help_text=_("SHA-256 of the house rules this person agreed to.")
+    )
     is_staff = models.BooleanField(_("may open the administration"), default=False)
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 

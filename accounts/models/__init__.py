@@ -1,0 +1,29 @@
+"""Who asks: people and teams, how they come in, what they sign in with, what they sent and what was done. One file per noun."""
+
+from __future__ import annotations
+
+from accounts.models.audit import AuditEvent
+from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
+from accounts.models.entry import Invitation, OneTimeLink
+from accounts.models.mail import Mail
+from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, User, UserManager
+from accounts.models.sso import SsoConnection, SsoTeam
+
+__all__ = [
+    "ApiKey",
+    "AuditEvent",
+    "Invitation",
+    "LoginSession",
+    "Mail",
+    "Membership",
+    "OneTimeLink",
+    "Organisation",
+    "RefreshToken",
+    "SecondFactor",
+    "SsoConnection",
+    "SsoTeam",
+    "Team",
+    "Theme",
+    "User",
+    "UserManager",
+]

@@ -1,0 +1,43 @@
+"""What was done, by whom, to what: a chain that nobody can change unseen. Message text never enters it."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class AuditEvent(models.Model):
+    """One deed. Append-only by trigger; `hash` covers the row and the hash before it. No foreign keys: it outlives everybody.
+
+    Personal columns (names, address, device) enter the chain as salted digests, so that erasing a person may blank them.
+    """
+
+    number = models.PositiveBigIntegerField(unique=True)  # 1, 2, 3 … without a gap
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    at = models.DateTimeField(_("when"), db_index=True)
+    action = models.CharField(_("what"), max_length=64, db_index=True)  # "person.deactivated", "key.made", …
+    actor_kind = models.CharField(max_length=16)  # person, service, key, command, system, anonymous
+    actor = models.UUIDField(null=True, blank=True, db_index=True)
+    actor_name = models.CharField(_("who"), max_length=254, blank=True)
+    target_kind = models.CharField(max_length=32, blank=True)
+    target = models.UUIDField(null=True, blank=True, db_index=True)
+    target_name = models.CharField(_("whom or what"), max_length=254, blank=True)
+    changes = models.JSONField(
+        _("before and after"), default=dict
+    )  # {"field": [before, after]}; no secrets, no message text
+    address = models.CharField(max_length=64, blank=True)
+    device = models.CharField(max_length=200, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    personal = models.CharField(max_length=64)  # salted digest of the personal columns
+    salt = models.CharField(max_length=32, blank=True)  # blanked with them
+    previous = models.CharField(max_length=64)
+    hash = models.CharField(max_length=64, unique=True)
+
+    class Meta:
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.action}"
