@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts.models.audit import AuditEvent
 from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
-from accounts.models.entry import Invitation, OneTimeLink
+from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
 from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, User, UserManager
 from accounts.models.sso import SsoConnection, SsoTeam
@@ -19,6 +19,7 @@ __all__ = [
     "OneTimeLink",
     "Organisation",
     "RefreshToken",
+    "Registration",
     "SecondFactor",
     "SsoConnection",
     "SsoTeam",

@@ -1,4 +1,4 @@
-"""How people come in: invitations and one-time links. Tokens are stored as SHA-256 digests only."""
+"""How people come in: invitations, registrations and one-time links. Tokens are stored as SHA-256 digests only."""
 
 from __future__ import annotations
 
@@ -39,6 +39,32 @@ class Invitation(models.Model):
                 name="invitation_one_open",
             ),
         )
+
+    def __str__(self) -> str:
+        return self.email
+
+
+class Registration(models.Model):
+    """Somebody who asked to be let in and has not confirmed the address yet. No account: that comes with the confirmation.
+
+    Several may stand for one address: only who reads its mail and knows the password of that very form goes on.
+    """
+
+    uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    email = models.EmailField(_("e-mail"), db_index=True)
+    name = models.CharField(_("name"), max_length=120, blank=True)
+    language = models.CharField(_("language"), max_length=16, blank=True)
+    time_zone = models.CharField(_("time zone"), max_length=64, blank=True)
+    password = models.CharField(max_length=128)  # its hash
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    house_rules_read = models.CharField(max_length=64, blank=True)
+    tries = models.PositiveSmallIntegerField(default=0)  # of the password at the confirmation
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        verbose_name = _("registration")
+        verbose_name_plural = _("registrations")
 
     def __str__(self) -> str:
         return self.email

@@ -141,7 +141,14 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        constraints = (models.UniqueConstraint(Lower("email"), name="user_email_ci"),)
+        permissions = (("manage_service_accounts", "Can make and change accounts of programs"),)
+        constraints = (
+            models.UniqueConstraint(Lower("email"), name="user_email_ci"),
+            # Who waits for approval may do nothing: at every door, whether it knows of waiting or not.
+            models.CheckConstraint(
+                condition=models.Q(awaits_approval=False) | models.Q(is_active=False), name="user_waiting_is_off"
+            ),
+        )
 
     def __str__(self) -> str:
         return self.name or self.email
