@@ -7,7 +7,7 @@ from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
 from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
 from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, User, UserManager
-from accounts.models.sso import SsoConnection, SsoTeam
+from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
 
 __all__ = [
     "ApiKey",
@@ -22,6 +22,7 @@ __all__ = [
     "Registration",
     "SecondFactor",
     "SsoConnection",
+    "SsoLogout",
     "SsoTeam",
     "Team",
     "Theme",

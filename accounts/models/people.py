@@ -194,6 +194,10 @@ class Membership(models.Model):
     team = models.ForeignKey(Team, models.CASCADE, related_name="memberships")
     role = models.CharField(_("role"), max_length=16, choices=Role.choices, default=Role.MEMBER)
     is_primary = models.BooleanField(_("pays"), default=True)
+    # The issuer whose groups brought it; empty: made by hand. What an issuer brought goes with it.
+    sso = models.ForeignKey(
+        "accounts.SsoConnection", models.CASCADE, null=True, blank=True, editable=False, related_name="memberships"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Sign-in through the company: its issuers, and which of their groups is which team."""
+"""Sign-in through the company: its issuers, which of their groups is which team, and the sign-outs they asked for."""
 
 from __future__ import annotations
 
@@ -57,3 +57,14 @@ class SsoTeam(models.Model):
 
     def __str__(self) -> str:
         return f"{self.group} → {self.team_id}"
+
+
+class SsoLogout(models.Model):
+    """A logout token that was obeyed: sent again it does nothing."""
+
+    connection = models.ForeignKey(SsoConnection, models.CASCADE, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)  # SHA-256 of issuer and jti
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:8]
