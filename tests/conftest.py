@@ -19,6 +19,8 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 
+from tests import audit_guard
+
 NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
 SERVICES = {
     "postgres": os.environ.get("TEST_POSTGRES_URL", "postgres://root@127.0.0.1:5432/test"),
@@ -54,6 +56,7 @@ def local(host: str) -> bool:
 
 
 sys.addaudithook(refuse_ways_out)
+audit_guard.let_tests_empty_the_database()
 
 
 @pytest.fixture(autouse=True)

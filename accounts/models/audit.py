@@ -11,7 +11,8 @@ from django.utils.translation import gettext_lazy as _
 class AuditEvent(models.Model):
     """One deed. Append-only by trigger; `hash` covers the row and the hash before it. No foreign keys: it outlives everybody.
 
-    Personal columns (names, address, device) enter the chain as salted digests, so that erasing a person may blank them.
+    Personal columns enter the chain as salted digests (accounts.audit_chain), so that erasing a person may blank them: the
+    actor's (name, address, device) and the target's (name, private) each with the salt of their own.
     """
 
     number = models.PositiveBigIntegerField(unique=True)  # 1, 2, 3 … without a gap
@@ -24,15 +25,20 @@ class AuditEvent(models.Model):
     target_kind = models.CharField(max_length=32, blank=True)
     target = models.UUIDField(null=True, blank=True, db_index=True)
     target_name = models.CharField(_("whom or what"), max_length=254, blank=True)
+    # The person whose account, key or content was touched: what "who looked" lists.
+    concerns = models.UUIDField(null=True, blank=True, db_index=True)
     changes = models.JSONField(
         _("before and after"), default=dict
     )  # {"field": [before, after]}; no secrets, no message text
+    private = models.JSONField(default=dict)  # the part of the changes that is personal: names, addresses
     address = models.CharField(max_length=64, blank=True)
     device = models.CharField(max_length=200, blank=True)
     request_id = models.CharField(max_length=64, blank=True)
-    personal = models.CharField(max_length=64)  # salted digest of the personal columns
+    personal = models.CharField(max_length=64)  # salted digest of the actor's personal columns
     salt = models.CharField(max_length=32, blank=True)  # blanked with them
-    previous = models.CharField(max_length=64)
+    target_personal = models.CharField(max_length=64, blank=True)  # the same for the target; empty: nothing personal
+    target_salt = models.CharField(max_length=32, blank=True)
+    previous = models.CharField(max_length=64, unique=True)  # a hash has one successor
     hash = models.CharField(max_length=64, unique=True)
 
     class Meta:

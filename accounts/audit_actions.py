@@ -1,0 +1,53 @@
+"""Every deed that the audit trail knows, with the sentence that tells it. One line each; records nothing itself.
+
+`%(actor)s` and `%(target)s` are names; what changed stands beside the sentence. The word before the dot groups the list.
+An action is never renamed or taken away: events that hold it stay for good.
+"""
+
+from __future__ import annotations
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+ACTIONS: dict[str, str | Promise] = {
+    # --- the door ---
+    "sign_in.succeeded": _("%(actor)s signed in."),
+    "sign_in.failed": _("Somebody failed to sign in as %(target)s."),
+    "sign_in.unknown": _("Somebody failed to sign in with a name that nobody has."),
+    "sign_in.locked": _("Too many tries to sign in: the address has to wait."),
+    "sign_in.flood": _("So many sign-ins fail that not each is written down."),
+    "sign_in.ended": _("%(actor)s signed out."),
+    # --- people ---
+    "person.added": _("%(actor)s added %(target)s."),
+    "person.changed": _("%(actor)s changed %(target)s."),
+    "person.deleted": _("%(actor)s deleted %(target)s."),
+    "person.activated": _("%(actor)s switched %(target)s on again."),
+    "person.deactivated": _("%(actor)s switched %(target)s off."),
+    "person.rights_changed": _("%(actor)s changed what %(target)s may do."),
+    "person.signed_out": _("%(actor)s signed %(target)s out everywhere."),
+    "password.changed": _("%(actor)s changed the own password."),
+    "password.set": _("%(actor)s set a new password for %(target)s."),
+    "password.reset": _("%(target)s chose a new password through a link."),
+    "password.link_made": _("%(actor)s made a link with which %(target)s can choose a new password."),
+    # --- teams ---
+    "team.added": _("%(actor)s added the team %(target)s."),
+    "team.changed": _("%(actor)s changed the team %(target)s."),
+    "team.deleted": _("%(actor)s deleted the team %(target)s."),
+    # --- the organisation and what answers ---
+    "organisation.changed": _("%(actor)s changed the organisation."),
+    "provider.added": _("%(actor)s connected %(target)s."),
+    "provider.changed": _("%(actor)s changed the provider %(target)s."),
+    "provider.deleted": _("%(actor)s deleted the provider %(target)s."),
+    "provider.key_changed": _("%(actor)s entered a key for %(target)s."),
+    "model.added": _("%(actor)s added the model %(target)s."),
+    "model.changed": _("%(actor)s changed the model %(target)s."),
+    "model.deleted": _("%(actor)s deleted the model %(target)s."),
+    # --- the administration's plain pages ---
+    "row.added": _("%(actor)s added %(target)s in the administration."),
+    "row.changed": _("%(actor)s changed %(target)s in the administration."),
+    "row.deleted": _("%(actor)s deleted %(target)s in the administration."),
+    # --- the trail itself ---
+    "audit.exported": _("%(actor)s exported the audit trail."),
+    "audit.forgot": _("%(actor)s erased a person's name from the audit trail."),
+    "audit.accepted": _("%(actor)s accepted the audit trail as it stands, on the server."),
+}
