@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import django.db  # first: its backends cannot be imported before it
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.base.operations import BaseDatabaseOperations
 
 TABLE = "accounts_auditevent"
+assert django.db
 _flush = BaseDatabaseOperations.execute_sql_flush
 
 
