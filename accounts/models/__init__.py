@@ -8,6 +8,7 @@ from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
 from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, User, UserManager
 from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
+from accounts.models.tries import Notice, Tries
 
 __all__ = [
     "ApiKey",
@@ -16,6 +17,7 @@ __all__ = [
     "LoginSession",
     "Mail",
     "Membership",
+    "Notice",
     "OneTimeLink",
     "Organisation",
     "RefreshToken",
@@ -26,6 +28,7 @@ __all__ = [
     "SsoTeam",
     "Team",
     "Theme",
+    "Tries",
     "User",
     "UserManager",
 ]
