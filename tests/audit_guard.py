@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import django.db  # first: its backends cannot be imported before it
-from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.base.operations import BaseDatabaseOperations
+from django.db import connection as default
+
+if TYPE_CHECKING:  # importing it needs settings, and this module is imported before there are any
+    from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLE = "accounts_auditevent"
-assert django.db
-_flush = BaseDatabaseOperations.execute_sql_flush
 
 
 @contextmanager
@@ -36,11 +35,13 @@ def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
                 cursor.execute(statement, None)
 
 
-def _flush_unguarded(self: Any, sql_list: Iterable[str]) -> None:
-    with lifted(self.connection):
-        _flush(self, sql_list)
-
-
 def let_tests_empty_the_database() -> None:
     """A transactional test ends with an emptied database; the guard would refuse that, as it should elsewhere."""
-    BaseDatabaseOperations.execute_sql_flush = _flush_unguarded  # type: ignore[method-assign]  # tests only
+    operations: Any = type(default.ops)
+    flush = operations.execute_sql_flush
+
+    def unguarded(self: Any, sql_list: Iterable[str]) -> None:
+        with lifted(self.connection):
+            flush(self, sql_list)
+
+    operations.execute_sql_flush = unguarded
