@@ -33,6 +33,18 @@ ACTIONS: dict[str, str | Promise] = {
     "team.added": _("%(actor)s added the team %(target)s."),
     "team.changed": _("%(actor)s changed the team %(target)s."),
     "team.deleted": _("%(actor)s deleted the team %(target)s."),
+    # --- how people come in, programs, teams of a person ---
+    "person.team_changed": _("%(actor)s changed a team of %(target)s."),
+    "person.rules_read": _("%(actor)s agreed to the house rules."),
+    "invitation.made": _("%(actor)s invited %(target)s."),
+    "invitation.resent": _("%(actor)s sent %(target)s a new invitation."),
+    "invitation.revoked": _("%(actor)s withdrew the invitation of %(target)s."),
+    "invitation.accepted": _("%(actor)s accepted an invitation."),
+    "registration.asked": _("%(target)s registered and waits for approval."),
+    "registration.approved": _("%(actor)s let %(target)s in."),
+    "registration.declined": _("%(actor)s declined the registration of %(target)s."),
+    "service.made": _("%(actor)s made %(target)s, an account for programs."),
+    "service.owner_changed": _("%(actor)s changed who answers for %(target)s."),
     # --- the organisation and what answers ---
     "organisation.changed": _("%(actor)s changed the organisation."),
     "provider.added": _("%(actor)s connected %(target)s."),

@@ -28,3 +28,11 @@ class PasswordExpired(Refused):
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller prefers JSON over a page (`Accept: */*` is a page)."""
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
+class NotPossible(Exception):
+    """A deed that makes no sense as things stand: nothing was written. The code is for programs, the words for people."""
+
+    def __init__(self, code: str, message: str | Promise) -> None:
+        super().__init__(code)
+        self.code, self.message = code, message
