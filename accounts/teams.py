@@ -5,12 +5,14 @@ Decides no rights. Every change of a membership counts at the person's next requ
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, events
+from accounts import audit, belongings, events
 from accounts.models import Membership, SsoConnection, Team, User
 from accounts.refusals import NotPossible
 
@@ -138,3 +140,26 @@ def _someone_pays(person: User) -> None:
 
 def _taken() -> NotPossible:
     return NotPossible("name_taken", _("There is a team with this name already."))
+
+
+def _managed(person: User) -> Sequence[str]:
+    return [team.name for team in managed_by(person)]
+
+
+def _hand_over(person: User, heir: User | None, by: User | None) -> None:
+    if heir is None:
+        return
+    for team in managed_by(person):
+        before = Membership.objects.filter(user=heir, team=team).values_list("role", flat=True).first()
+        join(heir, team_id=team.pk, role=Role.MANAGER)
+        Membership.objects.filter(user=person, team=team).update(role=Role.MEMBER)
+        events.rights_changed(heir)
+        changes = {"team": (team.name if before else None, team.name), "role": (before, Role.MANAGER.value)}
+        kind = "" if by else "command"
+        audit.record("person.team_changed", actor=by, target=heir, changes=changes, actor_kind=kind)
+
+
+def register() -> None:
+    """Who leaves hands the teams she manages over."""
+    orphaned = _("They have a manager less.")
+    belongings.register(belongings.Kind("teams", _("Teams managed"), orphaned, _managed, _hand_over))
