@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='auditevent',
             name='concerns',
-            field=models.UUIDField(blank=True, db_index=True, null=True),
+            field=models.UUIDField(blank=True, null=True),
         ),
         migrations.AddField(
             model_name='auditevent',
@@ -103,6 +103,37 @@ class Migration(migrations.Migration):
             model_name='auditevent',
             name='previous',
             field=models.CharField(max_length=64, unique=True),
+        ),
+        migrations.AlterField(
+            model_name='auditevent',
+            name='action',
+            field=models.CharField(max_length=64, verbose_name='what'),
+        ),
+        migrations.AlterField(
+            model_name='auditevent',
+            name='actor',
+            field=models.UUIDField(blank=True, null=True),
+        ),
+        migrations.AlterField(
+            model_name='auditevent',
+            name='target',
+            field=models.UUIDField(blank=True, null=True),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['action', 'number'], name='audit_by_action'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['actor', 'number'], name='audit_by_actor'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['target', 'number'], name='audit_by_target'),
+        ),
+        migrations.AddIndex(
+            model_name='auditevent',
+            index=models.Index(fields=['concerns', 'number'], name='audit_by_concerns'),
         ),
         migrations.RunPython(install, remove),
     ]
