@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import getpass
 import ipaddress
+import json
 import re
 import secrets
 import unicodedata
@@ -16,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Model
+from django.db.models import Model, Q
 from django.http import HttpRequest
 
 from accounts import audit_chain, clock
@@ -57,8 +58,12 @@ FORBIDDEN = frozenset(
     }
 )
 """Parts of a field's name that never stand in an event."""
-PRIVATE = frozenset({"name", "email", "owner", "address", "addresses", "allowed_ips", "heir"})
-"""Fields that say who somebody is: erased with the person."""
+ABOUT_KEYS = frozenset({"name", "prefix", "hint", "id"})
+"""What may be told about a key; the word alone is the key itself."""
+PRIVATE = frozenset({"name", "email", "address", "addresses", "allowed_ips"})
+"""Fields that say who somebody is, where the target is a person's: erased with the person."""
+PEOPLE = frozenset({"owner", "heir", "member", "members", "manager", "managers", "person", "people", "invited_by"})
+"""Fields that name people, whatever the target."""
 KINDS = {
     "user": "person",
     "apikey": "key",
@@ -73,6 +78,7 @@ KINDS = {
 _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
+_QUERY_SECRET = re.compile(r"(?i)(?<=[?&])([\w-]*(?:key|token|secret|password|sig)[\w-]*=)[^&#\s]+")
 _EMAIL = re.compile(r"[^@\s]@[^@\s]")
 
 Changes = Mapping[str, Sequence[Any]]
@@ -121,16 +127,22 @@ def hold() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def forget(person: uuid.UUID, *, actor: User | None = None, request: HttpRequest | None = None) -> int:
-    """Blanks who the person was, wherever she acted or was concerned; says how many events. The chain still proves."""
+def forget(person: User, *, actor: User | None = None, request: HttpRequest | None = None) -> int:
+    """Blanks who the person was, wherever she acted, was concerned or is named; says how many events. The chain still proves.
+
+    Call it before the row itself goes. It reads every event once: erasing somebody is rare.
+    """
+    named = Q(concerns=person.uuid) | Q(private__icontains=person.email)
+    if person.name:
+        named |= Q(private__icontains=person.name) | Q(private__icontains=json.dumps(person.name)[1:-1])
     with transaction.atomic():
-        acted = AuditEvent.objects.filter(actor=person).exclude(salt="")
+        hold()
+        acted = AuditEvent.objects.filter(actor=person.uuid).exclude(salt="")
         count = acted.update(actor_name="", address="", device="", salt="")
-        about = AuditEvent.objects.filter(concerns=person).exclude(target_salt="")
+        about = AuditEvent.objects.filter(named).exclude(target_salt="")
         count += about.update(target_name="", private={}, target_salt="")
-        record(
-            "audit.forgot", actor=actor, request=request, changes={"events": [None, count], "person": [None, person]}
-        )
+        changes: Changes = {"events": [None, count], "account": [None, person.uuid]}
+        record("audit.forgot", actor=actor, request=request, changes=changes)
     return count
 
 
@@ -151,7 +163,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
         return [plain(item) for item in list(items)[:MOST_VALUES]]
-    return clean(_USERINFO.sub("…@", str(value)), most=VALUE)
+    return clean(_QUERY_SECRET.sub(r"\1…", _USERINFO.sub("…@", str(value))), most=VALUE)
+
+
+def is_secret(field: str) -> bool:
+    """Whether a field's name sounds like a secret or like message text: such a field never stands in an event."""
+    words = set(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()))
+    return bool(words & FORBIDDEN) or ("key" in words and not words & ABOUT_KEYS)
 
 
 def kind_of(row: Model) -> str:
@@ -211,10 +229,10 @@ def _fill_target(event: AuditEvent, *, target: Model | None, concerns: User | No
 
 def _keep(event: AuditEvent, *, field: str, pair: list[Any]) -> None:
     """Puts a change where it belongs; refuses what must never be written down."""
-    words = set(re.split(r"[^a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field).lower()))
-    if words & FORBIDDEN or {"key", "private"} <= words:
+    if is_secret(field):
         raise ValueError(f"{field!r} could hold a secret or message text: it never enters the audit trail")
-    personal = (field in PRIVATE and event.concerns) or any(_EMAIL.search(str(value)) for value in pair)
+    told_of_people = field in PEOPLE or (field in PRIVATE and event.concerns)
+    personal = told_of_people or any(_EMAIL.search(str(value)) for value in pair)
     (event.private if personal else event.changes)[clean(field, most=64)] = pair
 
 
