@@ -15,7 +15,8 @@ class AccountsConfig(AppConfig):
         from allauth.account.signals import password_changed
         from django.contrib.auth.signals import user_logged_in
 
-        from accounts import sessions
+        from accounts import audit_signals, sessions
 
         user_logged_in.connect(sessions.mark, dispatch_uid="accounts.session.signed_in")
         password_changed.connect(sessions.mark, dispatch_uid="accounts.session.password_changed")
+        audit_signals.connect()

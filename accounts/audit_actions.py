@@ -29,6 +29,10 @@ ACTIONS: dict[str, str | Promise] = {
     "password.set": _("%(actor)s set a new password for %(target)s."),
     "password.reset": _("%(target)s chose a new password through a link."),
     "password.link_made": _("%(actor)s made a link with which %(target)s can choose a new password."),
+    "factor.added": _("%(actor)s added a second factor."),
+    "factor.removed": _("%(actor)s removed a second factor."),
+    "factor.renewed": _("%(actor)s made new recovery codes."),
+    "factor.failed": _("The password of %(target)s was right, the second factor was not."),
     # --- teams ---
     "team.added": _("%(actor)s added the team %(target)s."),
     "team.changed": _("%(actor)s changed the team %(target)s."),
@@ -45,6 +49,13 @@ ACTIONS: dict[str, str | Promise] = {
     "registration.declined": _("%(actor)s declined the registration of %(target)s."),
     "service.made": _("%(actor)s made %(target)s, an account for programs."),
     "service.owner_changed": _("%(actor)s changed who answers for %(target)s."),
+    # --- programs ---
+    "token.issued": _("%(actor)s signed a program in."),
+    "token.revoked": _("%(actor)s signed a program out."),
+    "token.reused": _("A used refresh token of %(target)s came again: that sign-in was ended."),
+    "key.made": _("%(actor)s made the API key %(target)s."),
+    "key.rolled": _("%(actor)s gave the API key %(target)s a new secret."),
+    "key.revoked": _("%(actor)s revoked the API key %(target)s."),
     # --- the organisation and what answers ---
     "organisation.changed": _("%(actor)s changed the organisation."),
     "provider.added": _("%(actor)s connected %(target)s."),
@@ -61,5 +72,7 @@ ACTIONS: dict[str, str | Promise] = {
     # --- the trail itself ---
     "audit.exported": _("%(actor)s exported the audit trail."),
     "audit.forgot": _("%(actor)s erased a person's name from the audit trail."),
+    "audit.verified": _("The audit trail was checked: it is whole."),
+    "audit.broken": _("The audit trail was checked: it is broken."),
     "audit.accepted": _("%(actor)s accepted the audit trail as it stands, on the server."),
 }
