@@ -116,5 +116,15 @@ class Environment(environ.Env):
             self.faults.add(var, f"{scheme}:…", kind="mail", hint=hint)
             return {"EMAIL_BACKEND": "django.core.mail.backends.dummy.EmailBackend"}
 
+    def triples(self, var: str, *, of: Collection[str]) -> list[tuple[str, str, str]]:
+        """`name:id:secret,…`, each name one of those known; the secret may hold colons."""
+        found = [tuple(each.strip().split(":", 2)) for each in self._text(var).split(",") if each.strip()]
+        whole = [(each[0], each[1], each[2]) for each in found if len(each) == 3 and all(each) and each[0] in of]
+        if len(whole) < len(found) or len({name for name, *_ in whole}) < len(whole):
+            hint = f"name:id:secret, several with commas, each name once and one of: {', '.join(sorted(of))}."
+            self.faults.add(var, "…", kind="choice", hint=hint)  # not the value: it holds secrets
+            return []
+        return whole
+
     def _text(self, var: str) -> str:
         return str(self.str(var, default="")).strip()
