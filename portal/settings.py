@@ -110,6 +110,15 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
     }
 }
 
+# --- Sign-in through the company (issuers are rows: /setup/company-sign-in/) ---------------------------------------------
+# Further providers of django-allauth, for people who connect them while signed in: name:client id:secret,…
+_providers = Path(allauth.__file__).parent / "socialaccount" / "providers"
+SSO_EXTRA_APPS = env.triples("SSO_EXTRA_APPS", of=[path.parent.name for path in _providers.glob("*/urls.py")])
+# An issuer on the company's own network is the usual case; off, only public addresses are asked.
+SSO_ALLOW_PRIVATE = env.bool("SSO_ALLOW_PRIVATE", default=True)
+SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.CompanyAccounts"
+SOCIALACCOUNT_REQUESTS_TIMEOUT = 10
+
 # --- Django ----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "portal",
