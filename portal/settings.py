@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import allauth
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
