@@ -138,10 +138,10 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "allauth.socialaccount",
-    "allauth.socialaccount.providers.openid_connect",
     "axes",
     "rest_framework",
     "django_htmx",
+    *(f"allauth.socialaccount.providers.{name}" for name, _client, _secret in SSO_EXTRA_APPS),
 ]
 MIDDLEWARE = [
     "portal.middleware.RequestId",
