@@ -10,11 +10,15 @@ import base64
 import functools
 import http.client
 import json
+import math
 import queue
 import socket
 import ssl
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -25,7 +29,7 @@ from django.conf import settings
 from accounts import addresses
 
 LIMIT_S = 10.0
-"""The whole of a request: looking up, connecting, asking, reading."""
+"""Looking up, connecting, asking and reading; of everything that one page asks together (`within`)."""
 MOST = 512 * 1024
 """Bytes of an answer; a directory of keys is a few kilobytes."""
 AT_ONCE = 4
@@ -33,6 +37,7 @@ AT_ONCE = 4
 QUEUE_S = 2.0
 
 _places = threading.BoundedSemaphore(AT_ONCE)
+_until: ContextVar[float] = ContextVar("sso_until", default=math.inf)
 
 
 class Fault(StrEnum):
@@ -98,17 +103,17 @@ def fetch(
     form: dict[str, str] | None = None,
     payload: dict[str, Any] | None = None,
     headers: dict[str, str] | None = None,
-    limit_s: float = LIMIT_S,
 ) -> Answer:
     """GET, or POST with a form or a JSON payload. Any status is an answer, a redirect too. Raises Unanswered."""
     parts = check(url)
-    deadline = time.monotonic() + limit_s
-    if not _places.acquire(timeout=min(QUEUE_S, limit_s)):
+    now = time.monotonic()
+    deadline = min(now + LIMIT_S, _until.get())
+    if not _places.acquire(timeout=max(0.0, min(QUEUE_S, deadline - now))):
         raise Unanswered(Fault.BUSY)
     try:
         return _ask(parts, deadline=deadline, body=_body(form, payload), headers=headers or {})
     except TimeoutError:
-        raise Unanswered(Fault.SLOW, f"{limit_s:g} s") from None
+        raise Unanswered(Fault.SLOW) from None
     except ssl.SSLCertVerificationError as error:
         raise Unanswered(Fault.TLS, error.verify_message) from None
     except ssl.SSLError as error:
@@ -119,6 +124,16 @@ def fetch(
         raise Unanswered(Fault.CONNECT, error.strerror or type(error).__name__) from None
     finally:
         _places.release()
+
+
+@contextmanager
+def within(seconds: float = LIMIT_S) -> Iterator[None]:
+    """Everything asked inside takes so long together at most: a page never waits for one issuer several times over."""
+    token = _until.set(min(time.monotonic() + seconds, _until.get()))
+    try:
+        yield
+    finally:
+        _until.reset(token)
 
 
 def basic(user: str, password: str) -> str:
@@ -147,9 +162,7 @@ class _WatchedTls(ssl.SSLSocket):
         return super().recv_into(*args, **kwargs)
 
 
-def _ask(
-    parts: SplitResult, *, deadline: float, body: tuple[str, bytes] | None, headers: dict[str, str]
-) -> Answer:
+def _ask(parts: SplitResult, *, deadline: float, body: tuple[str, bytes] | None, headers: dict[str, str]) -> Answer:
     host, secure = parts.hostname or "", parts.scheme == "https"
     port = parts.port or (443 if secure else 80)
     connection = http.client.HTTPConnection(parts.netloc)

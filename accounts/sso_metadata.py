@@ -158,9 +158,7 @@ def _fitting(keys: list[dict[str, Any]] | Failure, *, kid: str, algorithm: str) 
     if isinstance(keys, Exception):
         raise keys.with_traceback(None)
     fitting = [
-        each
-        for each in keys
-        if each["kty"] == _KEY_TYPES[algorithm[:2]] and each.get("alg", algorithm) == algorithm
+        each for each in keys if each["kty"] == _KEY_TYPES[algorithm[:2]] and each.get("alg", algorithm) == algorithm
     ]
     if not kid:  # a token need not name its key when there is one only
         return fitting[0] if len(fitting) == 1 else None

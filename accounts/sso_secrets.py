@@ -1,50 +1,30 @@
-"""Secrets of company sign-ins at rest: encrypted with a key derived from the installation's. Shows four characters at most."""
+"""Secrets of company sign-ins at rest: sealed, and shown as four characters at most."""
 
 from __future__ import annotations
 
-import base64
-import functools
 import re
 
-from cryptography.fernet import Fernet, InvalidToken, MultiFernet
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from django.conf import settings
+from accounts import sealing
 
+PURPOSE = "company sign-in"
 _USABLE = re.compile(r"[\x20-\x7e]{1,1000}")
-
-
-class UnreadableSecret(Exception):
-    """A stored secret was encrypted with a key that this installation no longer has."""
 
 
 def encrypt(secret: str) -> str:
     """The text to store. Raises ValueError for what cannot be a client's secret."""
     if not _USABLE.fullmatch(secret):
         raise ValueError("not a secret")
-    return _fernet(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(secret.encode()).decode()
+    return sealing.seal(secret, purpose=PURPOSE)
 
 
 def decrypt(stored: str) -> str:
-    """The secret itself, "" if none is stored. Raises UnreadableSecret."""
-    if not stored:
-        return ""
+    """The secret itself, "" if none is stored or if it was sealed with a key that is gone: the issuer then says so."""
     try:
-        return _fernet(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(stored.encode()).decode()
-    except InvalidToken:
-        raise UnreadableSecret from None
+        return sealing.unseal(stored, purpose=PURPOSE) if stored else ""
+    except sealing.Unreadable:
+        return ""
 
 
 def tail(secret: str) -> str:
     """The last four characters, to be shown; nothing of a secret so short that they would give it away."""
     return secret[-4:] if len(secret) >= 12 else ""
-
-
-@functools.lru_cache(maxsize=4)
-def _fernet(*keys: str) -> MultiFernet:
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
-
-
-def _derived(key: str) -> bytes:
-    hkdf = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"company sign-in")
-    return base64.urlsafe_b64encode(hkdf.derive(key.encode()))
