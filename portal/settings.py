@@ -113,8 +113,9 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 
 # --- Sign-in through the company (issuers are rows: /setup/company-sign-in/) ---------------------------------------------
 # Further providers of django-allauth, for people who connect them while signed in: name:client id:secret,…
-_providers = Path(allauth.__file__).parent / "socialaccount" / "providers"
-SSO_EXTRA_APPS = env.triples("SSO_EXTRA_APPS", of=[path.parent.name for path in _providers.glob("*/urls.py")])
+_views = sorted((Path(allauth.__file__).parent / "socialaccount" / "providers").glob("*/views.py"))
+_views = [path for path in _views if "oauth2_callback =" in path.read_text()] if env.str("SSO_EXTRA_APPS", default="") else []
+SSO_EXTRA_APPS = env.triples("SSO_EXTRA_APPS", of=[path.parent.name for path in _views])
 # An issuer on the company's own network is the usual case; off, only public addresses are asked.
 SSO_ALLOW_PRIVATE = env.bool("SSO_ALLOW_PRIVATE", default=True)
 SOCIALACCOUNT_ADAPTER = "accounts.sso_adapter.CompanyAccounts"
