@@ -79,7 +79,7 @@ _ESCAPES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _USERINFO = re.compile(r"(?<=://)[^/@\s]+@")
 _QUERY_SECRET = re.compile(r"(?i)(?<=[?&])([\w-]*(?:key|token|secret|password|sig)[\w-]*=)[^&#\s]+")
-_EMAIL = re.compile(r"[^@\s]@[^@\s]")
+_EMAIL = re.compile(r"[^@\s…]@[^@\s]")
 
 Changes = Mapping[str, Sequence[Any]]
 
