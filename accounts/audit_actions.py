@@ -17,6 +17,10 @@ ACTIONS: dict[str, str | Promise] = {
     "sign_in.locked": _("Too many tries to sign in: the address has to wait."),
     "sign_in.flood": _("So many sign-ins fail that not each is written down."),
     "sign_in.ended": _("%(actor)s signed out."),
+    "sign_in.cut": _("%(actor)s ended a sign-in of %(target)s."),
+    "factor.reset": _("%(actor)s took the second factor of %(target)s away."),
+    "rescue.made": _("A link with which %(target)s can sign in once was made on the server."),
+    "rescue.used": _("%(target)s signed in with a link made on the server."),
     # --- people ---
     "person.added": _("%(actor)s added %(target)s."),
     "person.changed": _("%(actor)s changed %(target)s."),
@@ -25,6 +29,7 @@ ACTIONS: dict[str, str | Promise] = {
     "person.deactivated": _("%(actor)s switched %(target)s off."),
     "person.rights_changed": _("%(actor)s changed what %(target)s may do."),
     "person.signed_out": _("%(actor)s signed %(target)s out everywhere."),
+    "email.changed": _("%(target)s changed the own e-mail address."),
     "password.changed": _("%(actor)s changed the own password."),
     "password.set": _("%(actor)s set a new password for %(target)s."),
     "password.reset": _("%(target)s chose a new password through a link."),
@@ -56,6 +61,10 @@ ACTIONS: dict[str, str | Promise] = {
     "key.made": _("%(actor)s made the API key %(target)s."),
     "key.rolled": _("%(actor)s gave the API key %(target)s a new secret."),
     "key.revoked": _("%(actor)s revoked the API key %(target)s."),
+    # --- letters ---
+    "mail.tested": _("%(actor)s had a test letter sent."),
+    "mail.resent": _("%(actor)s had a letter sent again that had failed."),
+    "mail.discarded": _("%(actor)s discarded a letter that had failed."),
     # --- the organisation and what answers ---
     "organisation.changed": _("%(actor)s changed the organisation."),
     "provider.added": _("%(actor)s connected %(target)s."),

@@ -23,8 +23,9 @@ from accounts.sessions import KEY
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-# Answers of a machine to a machine: no session, no language, and no query when the database is down.
-QUIET = ("/health/",)
+# Answers of a machine to a machine: no session, no language, and no query when the database is down. The API asks
+# accounts.authentication itself.
+QUIET = ("/health/", "/api/")
 
 
 def organisation_of(request: HttpRequest) -> Organisation:

@@ -3,6 +3,7 @@
 Refuses to read a body, to authenticate, and to say more than one line about why it refused.
 """
 
+import uuid
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from urllib.parse import unquote_to_bytes
 
 import orjson
 
+from api import problem
 from portal.threads import HeaderList
 
 Scope = MutableMapping[str, Any]
@@ -70,9 +72,15 @@ class Gone(Exception):
     """The client has left: there is nobody to answer."""
 
 
-def refusal(refused: Refused, *, accept: bytes) -> tuple[HeaderList, bytes]:
-    """Headers and body of a refusal: JSON for programs that ask for it, else one plain line."""
-    if b"json" in accept.lower():
+def refusal(refused: Refused, *, accept: bytes, path: str = "") -> tuple[HeaderList, bytes]:
+    """Headers and body of a refusal: problem details for the API, JSON for programs that ask for it, else one plain line."""
+    if path.startswith("/api/"):
+        kind = problem.CONTENT_TYPE.encode()
+        details = problem.details(
+            refused.status, code=refused.code, detail=refused.message, request_id=uuid.uuid4().hex
+        )
+        body = orjson.dumps(details)
+    elif b"json" in accept.lower():
         kind = b"application/json"
         body = orjson.dumps({"error": {"code": refused.code, "message": refused.message}})
     else:

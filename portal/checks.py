@@ -14,6 +14,8 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from portal import jwt_keys
+
 IDS = {"number": "E001", "yes_no": "E002", "choice": "E003", "zone": "E004", "database": "E005", "mail": "E006"}
 BROKERS = ("embedded", "redis", "rediss", "sentinel", "amqp", "amqps", "memory")
 EXAMPLES = ("insecure", "change", "secret", "example", "password", "django")
@@ -43,6 +45,12 @@ RANGES = (
     ("TICKET_S", 5, 86_400),
     ("RENDER_EVERY_S", 0.01, 10),
     ("MAX_QUESTION_CHARS", 1, 1_000_000),
+    ("JWT_ACCESS_MINUTES", 5, 15),
+    ("JWT_IDLE_DAYS", 1, 90),
+    ("JWT_SESSION_DAYS", 1, 365),
+    ("API_PER_MINUTE", 1, 1_000_000),
+    ("API_KEY_PER_MINUTE", 1, 1_000_000),
+    ("API_DOOR_PER_MINUTE", 1, 1_000_000),
     ("SECURE_HSTS_SECONDS", 0, 63_072_000),
 )
 # the environment's name where it differs from the setting's
@@ -71,6 +79,44 @@ def secret(**kwargs: Any) -> list[CheckMessage]:
         "python -c 'import secrets; print(secrets.token_urlsafe(50))'"
     )
     return [Error("SECRET_KEY is weak or an example; sessions could be forged.", hint=hint, id="portal.E007")]
+
+
+@register()
+def signing_keys(**kwargs: Any) -> Iterator[CheckMessage]:
+    """Tokens are signed with keys of their own: long, random, each with a name, none of them the SECRET_KEY."""
+    hint = (
+        "Remove JWT_KEYS: a good key is made and kept in DATA_DIR. Or kid:secret,… with 32 or more random characters."
+    )
+    keys: dict[str, str] = settings.JWT_KEYS
+    if not keys or not all(jwt_keys.KID.fullmatch(kid) for kid in keys):
+        yield Error("JWT_KEYS is not kid:secret,… with each kid once.", hint=hint, id="portal.E015")
+    others = {settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS}
+    for secret in keys.values():
+        if secret in others:
+            yield Error("A key of JWT_KEYS is also the SECRET_KEY.", hint=hint, id="portal.E016")
+        elif len(secret.encode()) < jwt_keys.SECRET_BYTES or len(set(secret)) < 5 or _is_example(secret):
+            yield Error("A key of JWT_KEYS is weak or an example: tokens could be forged.", hint=hint, id="portal.E017")
+
+
+# What closes the API: a view that says nothing of its own is behind all of these.
+CLOSED = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.credentials.Credentials"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.Scoped"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Paced"],
+    "DEFAULT_PARSER_CLASSES": ["api.formats.StrictJson"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "api.errors.handle",
+}
+
+
+@register()
+def closed_api(**kwargs: Any) -> Iterator[CheckMessage]:
+    """The library's defaults are open (everybody, forms, a browsable page): ours must stand."""
+    for name, value in CLOSED.items():
+        if settings.REST_FRAMEWORK.get(name, "") != value:
+            hint = f"It is {value!r} in portal/settings.py: a view opens itself, never all of them."
+            yield Error(f"REST_FRAMEWORK[{name!r}] is open.", hint=hint, id="portal.E018")
 
 
 @register()
@@ -136,7 +182,8 @@ def provider(**kwargs: Any) -> Iterator[CheckMessage]:
 
 def faults() -> list[str]:
     """Every error of this room as a line of text, for programs that start without manage.py (web, worker)."""
-    own = (message for check in (environment, secret, public_url, ranges, broker, provider) for message in check())
+    checks = (environment, secret, signing_keys, closed_api, public_url, ranges, broker, provider)
+    own = (message for check in checks for message in check())
     return [f"{found.msg} {found.hint or ''} ({found.id})" for found in own if found.is_serious()]
 
 

@@ -35,6 +35,7 @@ SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 # Forms that hash a password. Two hashes run at a time (accounts.hashers); more of these in threads would only wait
 # there, and every page behind them. So they wait here, on the loop, where waiting is free.
 HASHING = ("/accounts/login/", "/accounts/password/")
+HASHING_EXACTLY = "/api/v1/auth/token/"
 HASHING_AT_ONCE = 3
 
 
@@ -79,7 +80,7 @@ class Guard:
         done = partial(self.bodies.release, body)
         submitted = False
         try:
-            async with self._hashing if scope["method"] == "POST" and path.startswith(HASHING) else self._at_once:
+            async with self._hashing if scope["method"] == "POST" and _hashes(path) else self._at_once:
                 self._room()
                 environ = make_environ(cast(dict[str, Any], scope), path=path, body=body.file, size=body.size)
                 job = self.threads.submit(environ, done=done)
@@ -121,13 +122,17 @@ async def refuse(refused: Refused, *, scope: Scope, receive: Receive | None, sen
     With `receive`, a sender in the middle of its body is listened to for a short while after the answer is out:
     a connection closed on unread bytes is reset, and the sender would never read why.
     """
-    headers, body = refusal(refused, accept=header(scope, b"accept"))
+    headers, body = refusal(refused, accept=header(scope, b"accept"), path=scope["path"])
     await send({"type": "http.response.start", "status": refused.status, "headers": headers})
     if receive is not None and refused.close and _has_body(scope):
         await send({"type": "http.response.body", "body": body, "more_body": True})
         await _linger(receive, seconds=limits.linger_s)
         body = b""
     await send({"type": "http.response.body", "body": body})
+
+
+def _hashes(path: str) -> bool:
+    return path.startswith(HASHING) or path == HASHING_EXACTLY
 
 
 def _has_body(scope: Scope) -> bool:

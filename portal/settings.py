@@ -10,6 +10,8 @@ import os
 import secrets
 import socket
 import sys
+from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +20,7 @@ import allauth
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
+from portal import jwt_keys
 from portal.environment import Environment
 
 django_stubs_ext.monkeypatch()
@@ -35,13 +38,17 @@ DEBUG = env.bool("DEBUG", default=False)
 TESTING = "pytest" in sys.modules
 
 
-def _kept_secret(name: str) -> str:
+def _new_secret() -> str:
+    return secrets.token_urlsafe(50)
+
+
+def _kept_secret(name: str, *, make: Callable[[], str] = _new_secret) -> str:
     """Reads a secret of this installation, made on the first run, mode 0600 (two starts at once: the first wins)."""
     path = DATA_DIR / name
     if not path.exists():
         draft = DATA_DIR / f".{name}.{os.getpid()}"
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(secrets.token_urlsafe(50) + "\n")
+            file.write(make() + "\n")
         with contextlib.suppress(FileExistsError):
             os.link(draft, path)  # whole or not at all
         draft.unlink()
@@ -50,6 +57,8 @@ def _kept_secret(name: str) -> str:
 
 SECRET_KEY = env.str("SECRET_KEY", default="") or _kept_secret("secret_key")
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
+# Tokens are signed with keys of their own: kid:secret,… of which the first signs and all verify (manage.py rotate_jwt_key).
+JWT_KEYS = jwt_keys.read(env.str("JWT_KEYS", default="") or _kept_secret(jwt_keys.FILE, make=jwt_keys.make))
 
 # --- The address: everything follows from PUBLIC_URL -----------------------------------------------------------------
 PUBLIC_URL = env.str("PUBLIC_URL", default="").rstrip("/")
@@ -129,7 +138,7 @@ INSTALLED_APPS = [
     "usage",
     "chat",
     "api",
-    "django.contrib.admin",
+    "accounts.audit_site.AuditedAdministration",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -287,6 +296,37 @@ if EMAIL_URL:
     vars().update(env.mail("EMAIL_URL", url=EMAIL_URL))
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="chat@localhost")
+
+# --- Programs: tokens, keys and the API: everything is closed unless a view opens it -----------------------------------
+JWT_ACCESS_MINUTES = env.int("JWT_ACCESS_MINUTES", default=10)
+JWT_IDLE_DAYS = env.int("JWT_IDLE_DAYS", default=7)
+JWT_SESSION_DAYS = env.int("JWT_SESSION_DAYS", default=30)
+# The issuer is this installation's address: a copy of it elsewhere (a trial, a restored backup) believes no token of ours.
+JWT_ISSUER = PUBLIC_URL or "http://localhost"
+# accounts/token_format.py has keys, lifetimes and audiences of its own; simplejwt's own classes can sign nothing here.
+SIMPLE_JWT = {"SIGNING_KEY": None, "ALGORITHM": "HS256", "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15)}
+API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
+API_KEY_PER_MINUTE = env.int("API_KEY_PER_MINUTE", default=300)
+API_DOOR_PER_MINUTE = env.int("API_DOOR_PER_MINUTE", default=120)
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["api.credentials.Credentials"],
+    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.Scoped"],
+    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Paced"],
+    "DEFAULT_PARSER_CLASSES": ["api.formats.StrictJson"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.formats.OnlyJson",
+    "DEFAULT_METADATA_CLASS": None,
+    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pages",
+    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
+    "DEFAULT_VERSION": "v1",
+    "ALLOWED_VERSIONS": ["v1"],
+    "DEFAULT_SCHEMA_CLASS": None,
+    "EXCEPTION_HANDLER": "api.errors.handle",
+    "PAGE_SIZE": 50,
+    "NUM_PROXIES": 0,
+    "URL_FORMAT_OVERRIDE": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
 
 # --- The provider from the environment --------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

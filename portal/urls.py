@@ -22,6 +22,7 @@ urlpatterns = [
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/", include("accounts.setup_urls")),
+    path("api/", include("api.urls")),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
     # One door and one form for passwords, for administrators too.

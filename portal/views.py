@@ -22,6 +22,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 
 from accounts.refusals import Refused, wants_json
+from api import errors as api_errors
 
 logger = logging.getLogger("portal.errors")
 
@@ -145,11 +146,13 @@ def _error(
     template: str = "errors/error.html",
     extra: Mapping[str, Any] | None = None,
 ) -> HttpResponse:
-    """The one shape of every error: JSON `{"error": {code, message, request_id}}`, or a page with the same words."""
+    """The one shape of every error: problem details for the API, else JSON `{"error": {code, message, request_id}}`, or a page."""
     request_id = getattr(request, "request_id", "")
-    if wants_json(request):
+    if request.path_info.startswith("/api/"):
+        response: HttpResponse = api_errors.response(request, status, code=code, text=text)
+    elif wants_json(request):
         error = {"code": code, "message": text, "request_id": request_id}
-        response: HttpResponse = JsonResponse({"error": error}, status=status)
+        response = JsonResponse({"error": error}, status=status)
     else:
         context = {"title": title, "text": text, "request_id": request_id, "status": status, **(extra or {})}
         response = HttpResponse(get_template(template).render(context), status=status)

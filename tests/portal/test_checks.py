@@ -19,7 +19,16 @@ GOOD_KEY = "Zk3_9vQx-71mWn0aLrT5uYbE8sHdGfJ2pCoI4"
 
 
 def found() -> list[str]:
-    every = (checks.environment, checks.secret, checks.public_url, checks.ranges, checks.broker, checks.provider)
+    every = (
+        checks.environment,
+        checks.secret,
+        checks.signing_keys,
+        checks.closed_api,
+        checks.public_url,
+        checks.ranges,
+        checks.broker,
+        checks.provider,
+    )
     messages: list[CheckMessage] = [message for check in every for message in check()]
     assert all(message.hint for message in messages)
     return [str(message.id).removeprefix("portal.") for message in messages]
@@ -55,12 +64,33 @@ def test_the_defaults_are_silent() -> None:
         ({"AXES_FAILURE_LIMIT": 0}, ["E009"]),
         ({"POLL_HOLD_S": 90}, ["E009"]),
         ({"PORT": 0}, ["E009"]),
+        ({"JWT_ACCESS_MINUTES": 4}, ["E009"]),
+        ({"JWT_ACCESS_MINUTES": 16}, ["E009"]),
+        ({"JWT_KEYS": {"a": GOOD_KEY, "b": GOOD_KEY[::-1]}}, []),
+        ({"JWT_KEYS": {}}, ["E015"]),
+        ({"JWT_KEYS": {"": GOOD_KEY}}, ["E015"]),
+        ({"JWT_KEYS": {"a b": GOOD_KEY}}, ["E015"]),
+        ({"JWT_KEYS": {"a": GOOD_KEY}, "SECRET_KEY": GOOD_KEY}, ["E016"]),
+        ({"JWT_KEYS": {"a": GOOD_KEY}, "SECRET_KEY_FALLBACKS": [GOOD_KEY]}, ["E016"]),
+        ({"JWT_KEYS": {"a": GOOD_KEY, "b": GOOD_KEY[:31]}}, ["E017"]),
+        ({"JWT_KEYS": {"a": "a" * 64}}, ["E017"]),
+        ({"JWT_KEYS": {"a": "change-me-" + GOOD_KEY}}, ["E017"]),
     ],
 )
 def test_a_setting_is_judged(settings: Any, values: dict[str, object], ids: list[str]) -> None:
     for name, value in values.items():
         setattr(settings, name, value)
     assert found() == ids
+
+
+@pytest.mark.parametrize("name", checks.CLOSED)
+def test_an_api_whose_defaults_are_open_does_not_start(settings: Any, name: str) -> None:
+    opened = dict(settings.REST_FRAMEWORK)
+    del opened[name]
+    settings.REST_FRAMEWORK = opened
+    assert found() == ["E018"]
+    settings.REST_FRAMEWORK = opened | {name: ["rest_framework.permissions.AllowAny"]}
+    assert found() == ["E018"]
 
 
 @pytest.mark.parametrize(

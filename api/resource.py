@@ -1,0 +1,59 @@
+"""What every address of the API has in common: no caching, no credential in the address, no redirect, strict bodies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+from django.views.decorators.common import no_append_slash
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.authentication import refuse_in_address
+
+
+class Resource(APIView):
+    """`scopes` names for each method what a credential must be allowed to do (api.permissions)."""
+
+    scopes: ClassVar[Mapping[str, str]] = {}
+    # What one may ask stands in docs/api.md; OPTIONS would only serve other sites' pages, which get nothing here.
+    http_method_names = ("get", "head", "post", "put", "patch", "delete")
+
+    @classmethod
+    def as_view(cls, **initkwargs: Any) -> Any:
+        """Without the slash there is nothing: a redirect to the address with it would turn a POST into a GET."""
+        return no_append_slash(super().as_view(**initkwargs))
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        refuse_in_address(request._request.META.get("QUERY_STRING", ""))
+        super().initial(request, *args, **kwargs)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        answered = super().finalize_response(request, response, *args, **kwargs)
+        answered["Cache-Control"] = "no-store, private"
+        answered["Vary"] = "Authorization, Cookie, Accept-Language"
+        return answered
+
+
+class Body(serializers.Serializer[Any]):
+    """What a request may say. A field that is not listed is refused by name: a misspelt one must not be lost silently."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(str(name)[:80] for name in data if name not in self.fields)[:20]
+            if unknown:
+                raise serializers.ValidationError(
+                    {name: [_("There is no such field, or it can't be set.")] for name in unknown}
+                )
+        return super().to_internal_value(data)
+
+    @classmethod
+    def read(cls, request: Request, *, partial: bool = False) -> dict[str, Any]:
+        """The checked body. Raises ValidationError."""
+        body = cls(data=request.data, partial=partial)
+        body.is_valid(raise_exception=True)
+        found: dict[str, Any] = body.validated_data
+        return found

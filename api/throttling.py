@@ -1,0 +1,77 @@
+"""How often somebody may ask: per person over all her keys and tokens, per key, and at the door per address.
+
+accounts.tries counts, in the database: right over any number of threads and processes, and moved by no header of a client.
+A minute begins with its first request; within any 60 seconds at most twice the limit passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.http import HttpRequest
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from accounts import lockout, tries
+from accounts.authentication import Principal
+from accounts.tries import Limit
+from api import errors
+
+if TYPE_CHECKING:  # it reads the settings that name this file
+    from rest_framework.views import APIView
+
+
+class Paced(BaseThrottle):
+    """Counts a request of a living credential against its person and, for a key, against that key."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        found = request.auth
+        if isinstance(found, Principal):
+            limits = [Limit(f"api:person:{found.uuid}", settings.API_PER_MINUTE, 60)]
+            if found.key is not None:
+                limits.append(Limit(f"api:key:{found.key.uuid}", settings.API_KEY_PER_MINUTE, 60))
+            count(*limits)
+        return True
+
+
+class DoorPaced(BaseThrottle):
+    """Counts a request without a credential against the address it comes from (IPv6: against the /64)."""
+
+    def allow_request(self, request: Request, view: APIView) -> bool:
+        asked: HttpRequest = request._request
+        count(Limit(f"api:door:{lockout.address(asked)}", settings.API_DOOR_PER_MINUTE, 60))
+        return True
+
+
+def count(*limits: Limit) -> None:
+    """Counts one request against all of these together. Raises a 429 when one of them is used up; then none is counted."""
+    with _not_waiting_for_the_disk():
+        wait = tries.take(*limits)
+    if wait:
+        raise errors.too_many(wait)
+
+
+@contextmanager
+def _not_waiting_for_the_disk() -> Iterator[None]:
+    """For this one commit: a counter that a power cut takes back is no loss. What the thread commits next waits again."""
+    if connection.in_atomic_block:
+        yield
+    elif connection.vendor == "postgresql":
+        with transaction.atomic():
+            _say("SET LOCAL synchronous_commit = off")
+            yield
+    else:
+        _say("PRAGMA synchronous = NORMAL")
+        try:
+            yield
+        finally:
+            _say("PRAGMA synchronous = FULL")
+
+
+def _say(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
