@@ -1,7 +1,4 @@
-"""Who may open a page of the administration, and the trail of what was changed there. Decides by rights, never by a role.
-
-Renders nothing and changes nothing but the trail.
-"""
+"""Who may open a page of the administration. Decides by rights, never by a role; renders nothing and changes nothing."""
 
 from __future__ import annotations
 
@@ -9,13 +6,9 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.admin.models import ADDITION, CHANGE, LogEntry
 from django.contrib.auth.views import redirect_to_login
-from django.contrib.contenttypes.models import ContentType
-from django.db.models import Model
 from django.http import HttpRequest, HttpResponseBase
 
-from accounts.models import User
 from accounts.refusals import Refused
 
 View = Callable[..., HttpResponseBase]
@@ -38,16 +31,3 @@ def administrator(*permissions: str) -> Callable[[View], View]:
         return guarded
 
     return guard
-
-
-def record(request: HttpRequest, row: Model, *, words: str, added: bool = False) -> None:
-    """A line in the administration's history. `words` are English and never hold a key or a password."""
-    assert isinstance(request.user, User)
-    LogEntry.objects.create(
-        user_id=request.user.pk,
-        content_type_id=ContentType.objects.get_for_model(row).pk,
-        object_id=str(row.pk),
-        object_repr=str(row)[:200],
-        action_flag=ADDITION if added else CHANGE,
-        change_message=words,
-    )

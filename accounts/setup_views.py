@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import passwords
-from accounts.administration import administrator, record
+from accounts import audit, audit_changes, passwords
+from accounts.administration import administrator
 from accounts.models import Organisation
 from accounts.setup_forms import NewColleague, OrganisationForm
 
@@ -21,8 +21,10 @@ def organisation(request: HttpRequest) -> HttpResponse:
     """Name, time zone, language, contact, house rules, instructions."""
     form = OrganisationForm(request.POST or None, instance=Organisation.get())
     if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=list(form.fields))
-        record(request, form.instance, words=f"changed {', '.join(form.changed_data)}")
+        with transaction.atomic():
+            form.instance.save(update_fields=list(form.fields))
+            if changes := audit_changes.of_form(form):
+                audit.record("organisation.changed", request=request, target=form.instance, changes=changes)
         return HttpResponseRedirect(reverse("setup_accounts:organisation") + "?saved")
     return render(request, "setup/organisation.html", {"form": form, "saved": "saved" in request.GET})
 
@@ -36,10 +38,10 @@ def new_person(request: HttpRequest) -> HttpResponse:
         try:
             with transaction.atomic():
                 person, password = form.make()
+                audit.record("person.added", request=request, target=person, changes=audit_changes.of_new(form))
         except IntegrityError:
             form.add_error("email", gettext("This e-mail is in use."))
         else:
-            record(request, person, words="added with a one-time password", added=True)
             context = {"person": person, "password": password, "address": passwords.absolute("/", request=request)}
             return render(request, "setup/person_made.html", context)
-    return render(request, "setup/person.html", {"form": form})
+    return render(request, "setup/person_new.html", {"form": form})

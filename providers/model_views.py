@@ -7,12 +7,14 @@ from uuid import UUID
 
 from django.conf import settings
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.administration import administrator, record
+from accounts import audit, audit_changes
+from accounts.administration import administrator
 from providers import choosing, trials
 from providers.failures import Failure
 from providers.forms import Names, Shown
@@ -57,11 +59,25 @@ def _selected(route: ModelRoute, *, proposed: bool) -> bool:
 def _chosen(request: HttpRequest, provider: Provider) -> HttpResponse:
     shown = {int(pk) for pk in request.POST.get("shown", "").split(",") if pk.isdecimal() and len(pk) < 19}
     on = {int(pk) for pk in request.POST.getlist("on") if pk.isdecimal() and len(pk) < 19}
-    choosing.choose(provider, shown=shown, on=on & shown)
-    if request.POST.get("enable") and not provider.enabled:
-        choosing.switch(provider, on=True)
-    record(request, provider, words="chose models")
+    with transaction.atomic():
+        before = _on(provider)
+        choosing.choose(provider, shown=shown, on=on & shown)
+        after = _on(provider)
+        changes: dict[str, list[Any]] = {}
+        if before != after:
+            changes["models"] = [sorted(before - after), sorted(after - before)]
+        if request.POST.get("enable") and not provider.enabled:
+            choosing.switch(provider, on=True)
+            changes["enabled"] = [False, True]
+        if changes:
+            audit.record("provider.changed", request=request, target=provider, changes=changes)
     return HttpResponseRedirect(reverse("providers:overview"))
+
+
+def _on(provider: Provider) -> set[str]:
+    """The names of the models that colleagues get from it."""
+    routes = provider.routes.filter(enabled=True, model__enabled=True)
+    return set(routes.values_list("upstream_name", flat=True))
 
 
 @require_POST
@@ -72,7 +88,10 @@ def add_names(request: HttpRequest, uuid: UUID) -> HttpResponse:
     form = Names(request.POST)
     if not form.is_valid():
         return show(request, provider, names=form)
-    choosing.add_by_name(provider, names=form.cleaned_data["names"])
+    with transaction.atomic():
+        choosing.add_by_name(provider, names=form.cleaned_data["names"])
+        changes = {"models_known": [None, form.cleaned_data["names"]]}
+        audit.record("provider.changed", request=request, target=provider, changes=changes)
     return to(provider)
 
 
@@ -97,8 +116,10 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
     model = get_object_or_404(LanguageModel.objects.prefetch_related("routes__provider"), uuid=uuid)
     form = Shown(request.POST or None, instance=model)
     if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=list(form.fields))
-        record(request, model, words=f"changed {', '.join(form.changed_data)}")
+        with transaction.atomic():
+            form.instance.save(update_fields=list(form.fields))
+            if changes := audit_changes.of_form(form):
+                audit.record("model.changed", request=request, target=model, changes=changes)
         return HttpResponseRedirect(reverse("providers:overview"))
     return render(request, "setup/model.html", {"form": form, "model": model, "slug": model.slug})
 
@@ -112,9 +133,14 @@ def order(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Moves a model in the list, makes it the default, or takes it away from colleagues."""
     model = get_object_or_404(LanguageModel, uuid=uuid)
     what = request.POST.get("do", "")
-    if what in MOVES:
-        choosing.move(model, by=MOVES[what])
-    elif what == "off":
-        choosing.withdraw(model)
-        record(request, model, words="switched off")
+    before = model.position, model.enabled
+    with transaction.atomic():
+        if what in MOVES:
+            choosing.move(model, by=MOVES[what])
+        elif what == "off":
+            choosing.withdraw(model)
+        model.refresh_from_db(fields=["position", "enabled"])
+        pairs: dict[str, list[Any]] = {"position": [before[0], model.position], "enabled": [before[1], model.enabled]}
+        if changes := {name: pair for name, pair in pairs.items() if pair[0] != pair[1]}:
+            audit.record("model.changed", request=request, target=model, changes=changes)
     return HttpResponseRedirect(reverse("providers:overview"))

@@ -16,7 +16,8 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.administration import administrator, record
+from accounts import audit, audit_changes
+from accounts.administration import administrator
 from providers import breaker, choosing, failure_words, keys, presets, trials
 from providers.endpoints import endpoint_for
 from providers.failures import Failure
@@ -94,10 +95,11 @@ def connect(request: HttpRequest, slug: str) -> HttpResponse:
         try:
             with transaction.atomic():
                 made = form.save()
+                changes = audit_changes.of_new(form)
+                audit.record("provider.added", request=request, target=made, changes=changes)
         except IntegrityError:  # the same name at the same moment
             form.add_error("name", gettext("This name is taken."))
         else:
-            record(request, made, words="connected", added=True)
             if preset.lists_models:
                 keep(request, made, trials.run(made))
             return to(made)
@@ -178,9 +180,11 @@ def next_key(request: HttpRequest, uuid: UUID) -> HttpResponse:
     form = NextKey(request.POST)
     if not form.is_valid():
         return show(request, provider, next_key=form)
+    before = hints(provider)
     keys.paste(provider, key=form.cleaned_data["new_key"])
-    provider.save(update_fields=["key", "key_hint", "next_key", "next_key_hint"])
-    record(request, provider, words="pasted a key")
+    with transaction.atomic():
+        provider.save(update_fields=["key", "key_hint", "next_key", "next_key_hint"])
+        tell_keys(request, provider, before=before)
     return to(provider)
 
 
@@ -189,9 +193,12 @@ def next_key(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def switch_key(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Makes the next key the one in use. Nothing happens when another administrator was first."""
     provider = entered(uuid)
-    if keys.switch(provider):
-        breaker.reset(provider.pk)
-        record(request, provider, words="switched to the next key")
+    before = hints(provider)
+    with transaction.atomic():
+        if keys.switch(provider):
+            breaker.reset(provider.pk)
+            provider.refresh_from_db(fields=list(before))
+            tell_keys(request, provider, before=before)
     return to(provider)
 
 
@@ -204,9 +211,14 @@ def move_address(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if not form.is_valid():
         provider.refresh_from_db()
         return show(request, found(uuid), connection=form)
-    saved = form.save()
-    breaker.reset(saved.pk)
-    record(request, saved, words=f"changed {', '.join(form.changed_data)}")
+    before = hints(provider)
+    with transaction.atomic():
+        saved = form.save()
+        breaker.reset(saved.pk)
+        changes = audit_changes.of_form(form)
+        if changes:
+            audit.record("provider.changed", request=request, target=saved, changes=changes)
+        tell_keys(request, saved, before=before)
     return to(saved)
 
 
@@ -216,9 +228,23 @@ def switch_provider(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """On or off. Answers that are being written are not stopped."""
     provider = found(uuid)
     on = request.POST.get("to") == "on"
-    choosing.switch(provider, on=on)
-    record(request, provider, words="switched on" if on else "switched off")
+    with transaction.atomic():
+        choosing.switch(provider, on=on)
+        changes = {"enabled": [provider.enabled, on]}
+        audit.record("provider.changed", request=request, target=provider, changes=changes)
     return to(provider)
+
+
+def hints(provider: Provider) -> dict[str, str]:
+    """What may be told of its keys: their last characters."""
+    return {"key_hint": provider.key_hint, "next_key_hint": provider.next_key_hint}
+
+
+def tell_keys(request: HttpRequest, provider: Provider, *, before: dict[str, str]) -> None:
+    """An event when a key is another one now."""
+    after = hints(provider)
+    if changes := {name: [before[name], after[name]] for name in after if before[name] != after[name]}:
+        audit.record("provider.key_changed", request=request, target=provider, changes=changes)
 
 
 def entered(uuid: UUID) -> Provider:

@@ -6,13 +6,12 @@ import threading
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from providers import calls, keys, presets, trials
 from providers.failures import Failure, Kind
 from providers.models import ModelRoute, Provider, ProviderState
@@ -308,8 +307,11 @@ def test_turning_a_provider_off_and_on_is_kept_and_written_down(admin: Client, p
     assert Provider.objects.get().enabled is False
     do(admin, "power", provider, to="on")
     assert Provider.objects.get().enabled is True
-    words = LogEntry.objects.order_by("pk").values_list("change_message", flat=True)
-    assert list(words) == ["switched off", "switched on"]
+    told = AuditEvent.objects.filter(target=provider.uuid).order_by("number").values_list("action", "changes")
+    assert list(told) == [
+        ("provider.changed", {"enabled": [True, False]}),
+        ("provider.changed", {"enabled": [False, True]}),
+    ]
 
 
 def test_a_provider_without_a_list_gets_its_models_by_name_and_one_that_is_ill_does_not(
