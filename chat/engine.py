@@ -63,7 +63,9 @@ class Engine:
         self._writer = Writer(self.owner)
         self._noter = Writer(self.owner, durable=False)
         self._title_writer = ThreadPoolExecutor(1, thread_name_prefix="title")
-        self._leases = leases.LeaseKeeper(self.owner, alive=self._loop_alive, running=lambda: len(self.answers))
+        self._leases = leases.LeaseKeeper(
+            self.owner, alive=self._loop_alive, running=lambda: len(self.answers), announce=self._beat_row
+        )
         self._services = Services(
             self.owner, self._live_out, self._writer, self._noter, self._readers, self._title_writer
         )

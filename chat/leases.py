@@ -16,6 +16,7 @@ from chat import durability
 from chat.models import Generation, WorkerHeartbeat
 
 log = logging.getLogger(__name__)
+AGAIN_S = 0.5
 
 
 def lease_end() -> object:
@@ -47,11 +48,22 @@ def renew_these(attempts: dict[int, int], *, owner: uuid.UUID) -> set[int]:
 
 
 class LeaseKeeper:
-    """The thread that renews leases and the worker's heartbeat every RENEW_S, as long as `alive()` says that the loop answers."""
+    """The thread that renews leases and the worker's heartbeat every RENEW_S, as long as `alive()` says that the loop answers.
 
-    def __init__(self, owner: uuid.UUID, *, alive: Callable[[], bool], running: Callable[[], int]) -> None:
+    `announce` writes the heartbeat's row anew, should somebody have swept it away (a worker that was frozen for an hour).
+    """
+
+    def __init__(
+        self,
+        owner: uuid.UUID,
+        *,
+        alive: Callable[[], bool],
+        running: Callable[[], int],
+        announce: Callable[[], None] = lambda: None,
+    ) -> None:
         self.owner = owner
-        self._alive, self._running = alive, running
+        self._alive, self._running, self._announce = alive, running, announce
+        self._renewed = True
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="leases", daemon=True)
 
@@ -63,21 +75,25 @@ class LeaseKeeper:
         self._thread.join(timeout=10)
 
     def _run(self) -> None:
-        while not self._stop.wait(settings.RENEW_S):
-            self.beat()
+        # After a failure often: when the database is back this must be quicker than a reaper.
+        while not self._stop.wait(settings.RENEW_S if self._renewed else min(AGAIN_S, settings.RENEW_S)):
+            self._renewed = self.beat()
         connection.close()
 
-    def beat(self) -> None:
-        """One round: nothing is renewed while the loop hangs, so that others may take over."""
+    def beat(self) -> bool:
+        """One round: nothing is renewed while the loop hangs, so that others may take over. False: the database failed."""
         if not self._alive():
             log.error("the loop does not answer: leases are not renewed")
-            return
+            return True
         try:
             close_old_connections()
             durability.relax()
             beating = WorkerHeartbeat.objects.filter(pk=self.owner)
-            beating.update(beat_at=Now(), running=self._running())
+            if not beating.update(beat_at=Now(), running=self._running()):
+                self._announce()
             renew(self.owner)
         except Error as error:
-            log.warning("leases not renewed: %s", type(error).__name__)
+            log.log(logging.WARNING if self._renewed else logging.DEBUG, "leases not renewed: %s", type(error).__name__)
             connection.close()
+            return False
+        return True

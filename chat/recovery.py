@@ -1,7 +1,7 @@
 """Finds what was left half-done: leases that ran out, deadlines that passed, rows that nobody needs. Runs in every worker and web process.
 
-Everything is compare-and-set, so any number of these may run. It waits a whole lease after its own start, after a failed query
-and after a step of the clock, so that a restart or a clock never ends what is well.
+Everything is compare-and-set, so any number of these may run. After its own start, and whenever there is a reason for doubt
+(chat.caution), it waits a whole lease, so that a restart, a database that was away or a clock never ends what is well.
 """
 
 from __future__ import annotations
@@ -9,19 +9,17 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import threading
-import time
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts import clock
-from chat import bell, endings
+from chat import bell, caution, endings
 from chat.models import ACTIVE, Delta, Generation, WorkerHeartbeat
 from usage.models import Reservation
 
 log = logging.getLogger(__name__)
-STEP_S = 2.0
 MOST_CRASHES = 2
 State = Generation.State
 
@@ -32,8 +30,7 @@ class Recovery:
     def __init__(self) -> None:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recovery", daemon=True)
-        self._quiet_until = time.monotonic() + settings.LEASE_S
-        self._clocks: tuple[float, dt.datetime] | None = None
+        self._caution = caution.Caution()
 
     def start(self) -> None:
         self._thread.start()
@@ -50,25 +47,17 @@ class Recovery:
             except Error as error:
                 log.warning("recovery: %s", type(error).__name__)
                 connection.close()
-                self._quiet_until = time.monotonic() + settings.LEASE_S
+                self._caution.trouble()
         connection.close()
 
     def round(self) -> None:
-        """One round; nothing while there is a reason to be careful (a deadline waits a lease longer, no more)."""
+        """One round; nothing is ended while there is a reason to be careful (a deadline waits a lease longer, no more)."""
         now = clock.now()
-        if self._stepped(now):
-            log.warning("the database's clock stepped: leases get a whole lease's time")
-            self._quiet_until = time.monotonic() + settings.LEASE_S
-        if time.monotonic() >= self._quiet_until:
+        calm = self._caution.calm(now)
+        caution.pull_in(now)
+        if calm:
             reap(now=now)
             overdue(now=now)
-
-    def _stepped(self, now: dt.datetime) -> bool:
-        mono, before = time.monotonic(), self._clocks
-        self._clocks = (mono, now)
-        if before is None:
-            return False
-        return abs((now - before[1]).total_seconds() - (mono - before[0])) > STEP_S
 
 
 def reap(*, now: dt.datetime) -> int:
@@ -126,7 +115,8 @@ def _end(rows: QuerySet[Generation], *, now: dt.datetime) -> int:
 def sweep(*, now: dt.datetime) -> dict[str, int]:
     """Housekeeping that may run any number of times: live text of ended answers, heartbeats of dead workers. Returns what went."""
     orphans = Delta.objects.exclude(generation__state__in=ACTIVE)
-    silent = WorkerHeartbeat.objects.filter(beat_at__lt=now - dt.timedelta(hours=1))
+    hour = dt.timedelta(hours=1)
+    silent = WorkerHeartbeat.objects.filter(Q(beat_at__lt=now - hour) | Q(beat_at__gt=now + hour))
     return {"deltas": orphans.delete()[0], "heartbeats": silent.delete()[0]}
 
 

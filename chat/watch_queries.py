@@ -168,7 +168,8 @@ def _about(seconds: float) -> int:
 
 def _places(*, now: dt.datetime) -> int:
     """How many answers the workers that live can write at a time; 0 when none has shown itself for WORKER_SILENT_S."""
-    alive = WorkerHeartbeat.objects.filter(beat_at__gt=now - dt.timedelta(seconds=settings.WORKER_SILENT_S))
+    silent = dt.timedelta(seconds=settings.WORKER_SILENT_S)
+    alive = WorkerHeartbeat.objects.filter(beat_at__gt=now - silent, beat_at__lt=now + silent)
     found = alive.aggregate(workers=Count("pk"), places=Sum("places"))
     places: int = max(found["places"] or 0, found["workers"])
     return places

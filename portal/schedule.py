@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from celery import current_app
 from django.db import Error, close_old_connections, connection
+from django.db.models import Q
 
 from accounts import clock
 from portal.celery import PERIODS
@@ -20,13 +21,16 @@ from portal.models import PeriodicJob
 
 log = logging.getLogger(__name__)
 TICK_S = 15.0
+SLACK = dt.timedelta(minutes=1)
 _LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 def run_if_due(name: str, *, work: Callable[[], object]) -> bool:
     """Runs `work` if this caller is the first one in the job's period; True when it ran."""
     now = clock.now()
-    due = PeriodicJob.objects.filter(name=name, last_run_at__lte=now - dt.timedelta(seconds=PERIODS[name] * 0.95))
+    # A run in the future was noted by a clock that has been put back since.
+    over = Q(last_run_at__lte=now - dt.timedelta(seconds=PERIODS[name] * 0.95)) | Q(last_run_at__gt=now + SLACK)
+    due = PeriodicJob.objects.filter(over, name=name)
     if not due.exists() and not PeriodicJob.objects.filter(name=name).exists():
         PeriodicJob.objects.bulk_create([PeriodicJob(name=name, last_run_at=_LONG_AGO)], ignore_conflicts=True)
     if not due.exists() or not due.update(last_run_at=now):

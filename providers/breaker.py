@@ -96,6 +96,13 @@ def blocked_provider_ids(now: dt.datetime | None = None) -> set[int]:
     return set(closed_reasons(now))
 
 
+def pull_in(now: dt.datetime) -> int:
+    """Pauses that end further ahead than any can were written by a clock that was wrong: they get the longest. How many."""
+    most = now + dt.timedelta(seconds=LONGEST_PAUSE_S)
+    wrong = ProviderState.objects.filter(retry_at__gt=most + dt.timedelta(seconds=2))
+    return wrong.update(retry_at=most) if wrong.exists() else 0
+
+
 def reset(provider_id: int) -> None:
     """Closes the circuit whatever it is: an administrator has mended the cause, or a test call was answered."""
     ProviderState.objects.filter(provider_id=provider_id).update(**_CLEAN)

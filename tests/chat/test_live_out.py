@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from accounts.models import User
 from chat import leases, live_out
 from chat.live_out import Channel, LiveOut, insert_rows
-from chat.models import Delta, Generation
+from chat.models import Delta, Generation, WorkerHeartbeat
 from tests.chat import scene
 from tests.chat.scene import Hands, State, ask, queue
 
@@ -225,3 +225,15 @@ def test_the_keeper_lets_leases_run_out_while_its_loop_hangs(ada: User, settings
     time.sleep(0.4)
     assert Generation.objects.filter(lease_expires_at__gt=timezone.now()).exists()
     keeper.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_keeper_has_its_row_written_anew_when_somebody_swept_it_away() -> None:
+    announced: list[int] = []
+    hands = Hands()
+    keeper = leases.LeaseKeeper(
+        hands.owner, alive=lambda: True, running=lambda: 0, announce=lambda: announced.append(1)
+    )
+    assert keeper.beat() and announced == [1]
+    WorkerHeartbeat.objects.create(uuid=hands.owner, started_at=timezone.now(), beat_at=timezone.now())
+    assert keeper.beat() and announced == [1]

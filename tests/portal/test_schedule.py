@@ -60,3 +60,8 @@ def test_a_leaked_hold_raises_an_alarm(caplog: pytest.LogCaptureFixture) -> None
     PeriodicJob.objects.all().delete()
     tasks.check_holds()
     assert "1 holds have no running answer" in caplog.text
+
+
+def test_a_run_noted_by_a_clock_that_was_put_back_does_not_hold_the_job_up() -> None:
+    PeriodicJob.objects.create(name="portal.sweep", last_run_at=clock.now() + dt.timedelta(days=365))
+    assert [schedule.run_if_due("portal.sweep", work=lambda: 0) for _ in range(2)] == [True, False]
