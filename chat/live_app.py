@@ -6,6 +6,7 @@ Answers at once when something is new; else waits until something is, at most PO
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -15,6 +16,7 @@ from urllib.parse import parse_qsl
 
 import orjson
 from django.conf import settings
+from django.db import Error
 from django.http.cookie import parse_cookie
 from django.utils import translation
 
@@ -28,6 +30,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+log = logging.getLogger(__name__)
 # A reader is served at most so often (seconds): little while few follow, seldom while many do.
 PACE_S, PACE_EACH_S, PACE_MOST_S = 0.03, 0.001, 0.5
 MOST_READERS = 64
@@ -42,6 +45,13 @@ _HEADERS = [
     (b"vary", b"Cookie"),
 ]
 _NOT_FOUND = orjson.dumps({"error": {"code": "not_found", "message": "This page does not exist, or is not yours."}})
+# As on the pages (portal.views): the page asks again, and nothing it has shown is taken away.
+_AWAY = orjson.dumps({
+    "error": {
+        "code": "database_away",
+        "message": "The service is restarting or its storage is full. What was answered as sent is kept; nothing was half stored.",
+    }
+})  # fmt: skip
 _METHOD = orjson.dumps({"error": {"code": "method_not_allowed", "message": "Use GET."}})
 WAITING = ("waiting", "queued")
 stopping = False
@@ -52,6 +62,14 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if scope["method"] != "GET":
         await _send(send, 405, _METHOD)
         return
+    try:
+        await _poll(scope, receive, send)
+    except Error as error:
+        log.warning("a poll finds no database: %s", type(error).__name__)
+        await _send(send, 503, _AWAY, (b"retry-after", b"1"))
+
+
+async def _poll(scope: Scope, receive: Receive, send: Send) -> None:
     given = dict(parse_qsl(scope["query_string"].decode("latin-1")))
     ticket = read_ticket(
         given.get("ticket", ""), generation=scope["path"].removeprefix("/live/"), session_key=_session_key(scope)
@@ -173,7 +191,7 @@ async def _payload(answer: LiveAnswer, *, ticket: Ticket, seen: int, opened: int
     return made
 
 
-async def _send(send: Send, status: int, body: bytes) -> None:
-    headers = [*_HEADERS, (b"content-length", str(len(body)).encode())]
+async def _send(send: Send, status: int, body: bytes, *more: tuple[bytes, bytes]) -> None:
+    headers = [*_HEADERS, (b"content-length", str(len(body)).encode()), *more]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -16,7 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import LazySettings
 from django.contrib.sessions.models import Session
-from django.db import connections
+from django.db import connection, connections
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
@@ -164,6 +164,28 @@ def test_a_whole_answer_is_followed_to_its_end(ada: User, watcher: Watcher, runn
         assert polls >= 3
         for number, html in blocks.items():
             assert html in (f"<p>{number}</p>\n", "")
+
+    play(watcher, story)
+
+
+def test_while_the_database_is_away_a_poll_is_told_so_and_the_next_one_goes_on(ada: User, watcher: Watcher) -> None:
+    generation = ask(ada).generation
+    reader = Reader(ada)
+
+    def rename(old: str, new: str) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE {old} RENAME TO {new}")
+
+    async def story() -> None:
+        await db(rename, "django_session", "gone")
+        try:
+            answer, _ = await timed(reader.poll(reader.url(generation)))
+        finally:
+            await db(rename, "gone", "django_session")
+        assert (answer.status, answer.json["error"]["code"]) == (503, "database_away")
+        assert answer.headers[b"retry-after"] == b"1"
+        answer, _ = await timed(reader.poll(reader.url(generation)))
+        assert answer.status == 200
 
     play(watcher, story)
 
