@@ -159,6 +159,11 @@ class User(AbstractBaseUser, PermissionsMixin):
     def get_short_name(self) -> str:
         return self.name or self.email.partition("@")[0]
 
+    @property
+    def has_mail(self) -> bool:
+        """Whether `email` is an address: it stands for none when the company told none. Never shown or written to then."""
+        return not self.email.endswith(f"@{NO_MAIL}")
+
     def sign_out_everywhere(self) -> None:
         """Raises `session_version`: every session, poll ticket and token of this person is dead at its next use."""
         type(self).objects.filter(pk=self.pk).update(session_version=models.F("session_version") + 1)
