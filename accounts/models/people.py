@@ -12,6 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
+NO_MAIL = "no-mail.invalid"
+"""The domain of people whose company told no address: it exists nowhere (RFC 2606), so that no letter ever leaves for it."""
+
+
 class SecondFactor(models.TextChoices):
     """From whom a second factor is demanded at sign-in."""
 
