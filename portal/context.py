@@ -19,4 +19,5 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "organisation": organisation,
         "mail_is_set_up": bool(settings.EMAIL_URL),
         "setup_checklist": lambda: checklist(request),
+        "company_ways": sso_ways.open_ones,
     }
