@@ -8,6 +8,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.utils.functional import SimpleLazyObject
 
+from accounts import sso_ways
 from accounts.middleware import organisation_of
 from portal.setup import checklist
 
