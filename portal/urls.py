@@ -17,6 +17,8 @@ urlpatterns = [
     # Every state of an answer and of the composer; 404 without DEBUG.
     path("look/", look.states, name="look"),
     path("accounts/", include("accounts.sign_in_urls")),
+    path("accounts/", include(sso_urls.door)),
+    path("me/", include((sso_urls.mine, "company"))),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
