@@ -23,6 +23,7 @@ urlpatterns = [
     path("setup/", setup.overview, name="setup"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
+    path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/", include("accounts.setup_urls")),
     path("api/", include("api.urls")),
     path("health/live", health.live, name="health_live"),
