@@ -6,6 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
+from accounts import sso_urls
 from chat import live_view, look
 from portal import health, setup, views
 
