@@ -15,10 +15,13 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
+from accounts import house_rules
+from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
 from chat import forms, live, messages, page, queries
 from chat.models import Conversation, Message
 from chat.views import refusal, signed_in, whole_page
+from chat.watch import watcher
 from providers import access
 from providers.models import LanguageModel
 
@@ -131,6 +134,7 @@ def _carried_out(
     asked = forms.Asked()
     try:
         asked = forms.read(request)
+        _read_the_rules(request)
         sent = verb(asked)
     except messages.Refused as refused:
         if wants_json(request) or request.content_type == "application/json":
@@ -148,18 +152,30 @@ def _carried_out(
     return HttpResponseRedirect(_address(sent.conversation, answer=sent.answer), status=303)
 
 
+def _read_the_rules(request: HttpRequest) -> None:
+    """Nothing is sent before the person has agreed to the present house rules; history reads all the same."""
+    if house_rules.to_read(page.person(request), organisation=organisation_of(request)):
+        raise messages.Refused(
+            403,
+            "house_rules",
+            _("Read the house rules first. Reload the page if they do not stand above the box; your text is kept."),
+        )
+
+
 def _accepted(request: HttpRequest, sent: messages.Sent) -> dict[str, Any]:
     """What the page needs to go on: ids, where to poll, and the turns as the full page shows them."""
     question = sent.question
     shown = [each for each in (question, sent.answer) if each is not None]
     turns = [page.turn_of(request, each, generation=sent.generation) for each in shown]
     html = "".join(render_to_string("chat/_message.html", {"turn": turn}, request) for turn in turns)
-    session = request.session.session_key or ""
+    session, user = request.session.session_key or "", page.person(request)
+    if not sent.repeated:
+        watcher.expect(sent.generation, right=(session, user.pk, user.session_version))
     return {
         "conversation_id": str(sent.conversation.uuid),
         "message_id": str(sent.answer.uuid),
         "generation_id": str(sent.generation.uuid),
-        "poll_url": live.poll_url(sent.generation, session_key=session, user=page.person(request)),
+        "poll_url": live.poll_url(sent.generation, session_key=session, user=user),
         "question_id": str(question.uuid) if question else None,
         "conversation_url": reverse("chat:conversation", args=[sent.conversation.uuid]),
         "version": sent.conversation.version,

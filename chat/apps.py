@@ -8,3 +8,9 @@ from django.apps import AppConfig
 class ChatConfig(AppConfig):
     name = "chat"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from accounts import events
+        from chat import cut_off
+
+        events.on_cut(cut_off.stop_answers)

@@ -15,6 +15,7 @@ from django.db.models import F, Q, QuerySet
 
 from accounts import clock
 from accounts.clock import Now
+from accounts.prepared import Prepared, PreparedIn, execute, fetch, marks
 from chat import notify
 from chat.models import Generation
 from providers import breaker
@@ -46,22 +47,25 @@ def waiting() -> QuerySet[Generation]:
 
 def claim(owner: uuid.UUID, *, places: int) -> list[Claimed]:
     """Takes up to `places` questions: attempt + 1 and a lease for each. Cheap when nothing waits."""
-    if places <= 0 or not waiting().exists():
+    if places <= 0:
+        return []
+    now = clock.now()
+    if not fetch(_SOME, now):
         return []
     with transaction.atomic():
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
                 cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
-        chosen = choose(places=places)
+        chosen = choose(places=places, now=now)
         ids = list(chosen)
-        taken = sum(_take(owner, provider=provider, ids=group) for provider, group in _by_provider(chosen).items())
+        taken = sum(
+            _take(owner, provider=provider, ids=group, now=now) for provider, group in _by_provider(chosen).items()
+        )
         if not taken:
             return []
         notify.readers()
-        rows = Generation.objects.select_related("user", "message").filter(
-            pk__in=ids, lease_owner=owner, state=Generation.State.RUNNING
-        )
-        return [_claimed(g, *chosen[g.pk]) for g in rows]
+        mine = (g for g in _taken.rows(ids) if g.lease_owner == owner and g.state == Generation.State.RUNNING)
+        return [_claimed(g, *chosen[g.pk]) for g in mine]
 
 
 def _claimed(generation: Generation, route: ModelRoute | None, closed: str) -> Claimed:
@@ -83,9 +87,19 @@ UPDATE chat_generation SET state = 'running', attempt = attempt + 1, revision = 
     lease_owner = %s, lease_expires_at = %s, started_at = COALESCE(started_at, %s), next_attempt_at = NULL
 WHERE state = 'queued' AND id IN ({ids})
 """
+_SOME = """
+SELECT 1 FROM chat_generation WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= %s) LIMIT 1
+"""
 _HELD = """
 SELECT user_id, provider_id, COUNT(*) FROM chat_generation WHERE state IN ('running', 'streaming') GROUP BY user_id, provider_id
 """
+_taken = PreparedIn(lambda keys: Generation.objects.select_related("user", "message").filter(pk__in=keys))
+_routes = Prepared(
+    lambda model: ModelRoute.objects.select_related("provider__state", "model").filter(
+        model=model, enabled=True, provider__enabled=True, model__enabled=True
+    ),
+    -1,
+)
 _CANDIDATES = """
 SELECT id, user_id, model_id, nth FROM (
     SELECT id, user_id, model_id, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY id) AS nth FROM chat_generation
@@ -94,35 +108,20 @@ SELECT id, user_id, model_id, nth FROM (
 """
 
 
-def _take(owner: uuid.UUID, *, provider: int | None, ids: list[int]) -> int:
-    now = clock.now()
-    moments = [_moment(now + dt.timedelta(seconds=settings.LEASE_S)), _moment(now)]
-    values = [provider, owner if connection.features.has_native_uuid_field else owner.hex, *moments]
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE.format(ids=", ".join(["%s"] * len(ids))), [*values, *ids])
-        return int(cursor.rowcount)
+def _take(owner: uuid.UUID, *, provider: int | None, ids: list[int], now: dt.datetime) -> int:
+    return execute(
+        _TAKE.format(ids=marks(ids)), provider, owner, now + dt.timedelta(seconds=settings.LEASE_S), now, *ids
+    )
 
 
-def _moment(value: dt.datetime) -> Any:
-    """A moment as this database stores it."""
-    return connection.ops.adapt_datetimefield_value(value)
-
-
-def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())
-
-
-def choose(*, places: int) -> dict[int, tuple[ModelRoute | None, str]]:
+def choose(*, places: int, now: dt.datetime) -> dict[int, tuple[ModelRoute | None, str]]:
     """The next questions in fair order: fewest running of that person, then of that provider, then oldest."""
     of_person: Counter[int] = Counter()
     of_provider: Counter[int | None] = Counter()
-    for person, provider, n in _rows(_HELD):
+    for person, provider, n in fetch(_HELD):
         of_person[person] += n
         of_provider[provider] += n
-    now = clock.now()
-    rows = _rows(_CANDIDATES, _moment(now), settings.PERSON_CONCURRENCY, MOST_CANDIDATES)
+    rows = fetch(_CANDIDATES, now, settings.PERSON_CONCURRENCY, MOST_CANDIDATES)
     candidates = sorted(rows, key=lambda r: (of_person[r[1]] + r[3], r[0]))
     routes = Routes((model for _pk, _user, model, _nth in candidates), now=now)
     chosen: dict[int, tuple[ModelRoute | None, str]] = {}
@@ -148,10 +147,7 @@ class Routes:
         self._now = now
         self._routes: dict[int, list[ModelRoute]] = {}
         self._states: dict[int, ProviderState] = {}
-        rows = ModelRoute.objects.select_related("provider__state", "model").filter(
-            model__in={m for m in models if m}, enabled=True, provider__enabled=True, model__enabled=True
-        )
-        for route in rows:
+        for route in (route for model in {m for m in models if m} for route in _routes.rows(model)):
             self._routes.setdefault(route.model_id, []).append(route)
             state: ProviderState | None = getattr(route.provider, "state", None)
             if state is not None and state.circuit != ProviderState.Circuit.CLOSED:

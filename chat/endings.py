@@ -7,18 +7,20 @@ taken over is left untouched (zero rows is a normal answer).
 from __future__ import annotations
 
 import datetime as dt
+import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from django.conf import settings
-from django.db import transaction
-from django.db.models import F, Max, Q
+from django.db import connection, transaction
+from django.db.models import F, Q
 
 from accounts import clock
+from accounts.prepared import execute, fetch, marks
 from chat import notify, rendering
-from chat.models import Conversation, Delta, Generation, Message
+from chat.models import Delta, Generation
 from usage import estimates, invocations, quotas
 from usage.models import Invocation
 
@@ -60,19 +62,35 @@ def finish(endings: Iterable[Ending], *, owner: uuid.UUID) -> set[int]:
     """Ends generations that `owner` holds, in one transaction; returns the ids that were still its own."""
     now = clock.now()
 
-    def held(ending: Ending) -> Q:
+    def held(ending: Ending) -> Guard:
         if not settings.ENGINE_FENCE:
-            return Q(pk=ending.generation.pk)
-        return Q(
-            attempt=ending.generation.attempt, state__in=Generation.HELD, lease_owner=owner, lease_expires_at__gt=now
-        )
+            return "true", ()
+        return _FENCE, (ending.generation.attempt, owner, now)
 
     return _end(endings, held=held, now=now)
 
 
-def _end(endings: Iterable[Ending], *, held: Any, now: dt.datetime) -> set[int]:
+# The compare in compare-and-set: the rest of a WHERE, and its values.
+Guard = tuple[str, tuple[Any, ...]]
+_FENCE = "attempt = %s AND state IN ('running', 'streaming') AND lease_owner = %s AND lease_expires_at > %s"
+_CLOSE = """
+UPDATE chat_generation SET state = %s, revision = revision + %s, error_kind = %s, finish_reason = %s, input_tokens = %s,
+    output_tokens = %s, cached_tokens = %s, reasoning_tokens = %s, usage_estimated = %s, lease_owner = NULL,
+    lease_expires_at = NULL, next_attempt_at = NULL, finished_at = %s
+WHERE id = %s AND {guard}
+"""
+_WRITE = "UPDATE chat_message SET text = %s, reasoning = %s, html = {json}, html_version = %s WHERE id = %s"
+_CONVERSATIONS = """
+UPDATE chat_conversation SET finished_at = %s,
+    title_due_at = CASE WHEN title_state = 'none' AND id IN ({titled}) THEN %s ELSE title_due_at END,
+    title_state = CASE WHEN title_state = 'none' AND id IN ({titled}) THEN 'pending' ELSE title_state END
+WHERE id IN ({all})
+"""
+
+
+def _end(endings: Iterable[Ending], *, held: Callable[[Ending], Guard], now: dt.datetime) -> set[int]:
     taken: list[Ending] = []
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # within a group of the writer's: all or nothing
         for ending in sorted(endings, key=lambda e: e.generation.pk):  # one order for all: no deadlocks
             if _close(ending, held=held(ending), now=now):
                 taken.append(ending)
@@ -80,41 +98,25 @@ def _end(endings: Iterable[Ending], *, held: Any, now: dt.datetime) -> set[int]:
     return {ending.generation.pk for ending in taken}
 
 
-def _close(ending: Ending, *, held: Q, now: dt.datetime) -> bool:
+def _close(ending: Ending, *, held: Guard, now: dt.datetime) -> bool:
     generation, tokens = ending.generation, ending.tokens
     last = _last_seq(generation) if ending.last_seq is None else ending.last_seq
-    changed = (
-        Generation.objects.filter(held, pk=generation.pk)
-        .update(
-            state=ending.state,
-            revision=F("revision") + last + 1,
-            error_kind=ending.kind,
-            finish_reason=ending.finish_reason,
-            input_tokens=tokens.input,
-            output_tokens=tokens.output,
-            cached_tokens=tokens.cached,
-            reasoning_tokens=tokens.reasoning,
-            usage_estimated=tokens.estimated,
-            lease_owner=None,
-            lease_expires_at=None,
-            next_attempt_at=None,
-            finished_at=now,
-        )
-    )  # fmt: skip
-    if not changed:
+    guard, values = held
+    spent = (tokens.input, tokens.output, tokens.cached, tokens.reasoning, tokens.estimated)
+    set_to = (ending.state, last + 1, ending.kind, ending.finish_reason, *spent, now)
+    if not execute(_CLOSE.format(guard=guard), *set_to, generation.pk, *values):
         return False
     if ending.text is not None:
-        Message.objects.filter(pk=generation.message_id).update(
-            text=ending.text,
-            reasoning=ending.reasoning or "",
-            html=ending.html,
-            html_version=rendering.HTML_VERSION,
-        )
+        as_json = "%s::jsonb" if connection.vendor == "postgresql" else "%s"
+        html = json.dumps(ending.html)
+        written = (ending.text, ending.reasoning or "", html, rendering.HTML_VERSION, generation.message_id)
+        execute(_WRITE.format(json=as_json), *written)
     return True
 
 
 def _last_seq(generation: Generation) -> int:
-    return Delta.objects.filter(generation=generation.pk).aggregate(last=Max("seq"))["last"] or 0
+    rows = fetch("SELECT MAX(seq) FROM chat_delta WHERE generation_id = %s", generation.pk)
+    return rows[0][0] or 0
 
 
 def _book(taken: list[Ending], *, now: dt.datetime) -> None:
@@ -122,17 +124,16 @@ def _book(taken: list[Ending], *, now: dt.datetime) -> None:
     if not taken:
         return
     notify.readers()
-    Delta.objects.filter(generation__in=[e.generation.pk for e in taken]).delete()
+    ids = [e.generation.pk for e in taken]
+    execute(f"DELETE FROM chat_delta WHERE generation_id IN ({marks(ids)})", *ids)  # noqa: S608  # placeholders only
     quotas.settle([e.generation.uuid for e in taken if e.charged], now=now)
     quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
     invocations.record(_invocation(ending, now=now) for ending in taken)
     # One active answer a conversation: nobody else ends one here at the same time, so the order of these rows is free.
-    Conversation.objects.filter(pk__in={e.generation.conversation_id for e in taken}).update(finished_at=now)
-    titled = {e.generation.conversation_id for e in taken if e.state == State.DONE}
-    if titled and settings.TITLES:
-        Conversation.objects.filter(pk__in=titled, title_state=Conversation.TitleState.NONE).update(
-            title_state=Conversation.TitleState.PENDING, title_due_at=now
-        )
+    every = sorted({e.generation.conversation_id for e in taken})
+    titled = sorted({e.generation.conversation_id for e in taken if e.state == State.DONE and settings.TITLES}) or [0]
+    sql = _CONVERSATIONS.format(titled=marks(titled), all=marks(every))
+    execute(sql, now, *titled, now, *titled, *every)
 
 
 def _ms(start: dt.datetime | None, end: dt.datetime | None) -> int | None:
@@ -181,7 +182,7 @@ def cancel_queued(generation_id: int, *, now: dt.datetime) -> bool:
     if generation is None:
         return False
     ending = Ending(generation, State.CANCELLED, charged=generation.dispatched, tokens=_spent(generation, written=""))
-    return bool(_end([ending], held=lambda e: Q(state__in=("queued", "waiting")), now=now))
+    return bool(_end([ending], held=lambda e: ("state IN ('queued', 'waiting')", ()), now=now))
 
 
 def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.datetime) -> bool:
@@ -203,7 +204,8 @@ def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.
             tokens=_spent(generation, written=written + reasoning),
             charged=generation.dispatched,
         )
-        return bool(_end([ending], held=lambda e: Q(attempt=generation.attempt, state=generation.state), now=now))
+        same = "attempt = %s AND state = %s", (generation.attempt, generation.state)
+        return bool(_end([ending], held=lambda e: same, now=now))
 
 
 def live_text(generation: Generation) -> tuple[str, str]:

@@ -25,6 +25,7 @@ from chat import claims, durability, leases, titles
 from chat.generation import Answering, Services
 from chat.live_out import LiveOut
 from chat.models import Generation, WorkerHeartbeat
+from chat.moderation import moderate
 from chat.writer import Writer
 from providers import client
 
@@ -144,6 +145,7 @@ class Engine:
     def _run_loop(self) -> None:
         asyncio.set_event_loop(self._loop)
         self._loop.call_soon(self._tick)
+        self._loop.call_soon(lambda: moderate(self._loop, load=lambda: len(self.answers)))
         self._loop.run_forever()
 
     def _tick(self) -> None:

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import Error, close_old_connections
+from django.db import Error, close_old_connections, connection
 
 from accounts import clock
 from accounts.models import Organisation
@@ -215,9 +215,7 @@ class Answering:
             self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         if failure is not None and not self.written.shown and await self._try_later(failure):
             return
-        ending = await self._read(self._ending, failure)
-        await self._write(ending)
-        await self._tell_breaker(failure)
+        await self._write(await self._read(self._last_words, failure))
 
     async def _try_later(self, failure: Failure) -> bool:
         tries = self.generation.tries + 1
@@ -231,6 +229,16 @@ class Answering:
             return True
         self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         return False
+
+    def _last_words(self, failure: Failure | None) -> endings.Ending:
+        """In a reader's thread: the provider's circuit hears how it went, and the ending is made, its HTML included."""
+        if self.claimed.route is not None and self.stopped is None:
+            try:
+                _tell_breaker(self.claimed.route.provider_id, failure)
+            except Error as error:  # the answer matters more
+                log.warning("the circuit was not told: %s", type(error).__name__)
+                connection.close()
+        return self._ending(failure)
 
     def _ending(self, failure: Failure | None) -> endings.Ending:
         written, generation = self.written, self.generation

@@ -93,9 +93,10 @@ def _genuine(text: str, generation: str, session_key: str) -> Ticket | None:
 
 @dataclass
 class Reader:
-    """One session that follows an answer: when it was last served, and with which note."""
+    """One session that follows an answer: when it was last served, with which note, and whether text was among it."""
 
     served: float = 0.0
+    begun: bool = False  # it has been shown the first text
     note: Facts | None = None
 
 
@@ -164,9 +165,9 @@ class LiveAnswer:
             self.changed += [self.seq] * (len(self.blocks.closed) - len(self.changed))
             self.open_html, self.open_chars, self.open_read = "", 0, ""
 
-    def wants_rendering(self, *, now: float) -> bool:
-        """Is the open block's HTML behind, and old enough to be made again?"""
-        return len(self.blocks.open_source) > self.open_chars and now - self.open_at >= settings.RENDER_EVERY_S
+    def wants_rendering(self, *, now: float, every: float) -> bool:
+        """Is the open block's HTML behind, and at least `every` seconds old?"""
+        return now - self.open_at >= every and len(self.blocks.open_source) > self.open_chars
 
     def render_open(self, *, now: float) -> None:
         """Makes the open block's HTML; costs what rendering costs."""

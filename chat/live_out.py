@@ -15,12 +15,10 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
-from django.db.models import F
-from django.db.models.functions import Coalesce
 
-from accounts.clock import Now
+from accounts import clock
+from accounts.prepared import execute
 from chat import durability, leases, notify
-from chat.models import Generation
 
 log = logging.getLogger(__name__)
 # A row's text is at most this long; SQLite takes 32,766 parameters a statement.
@@ -162,18 +160,14 @@ class LiveOut:
     @staticmethod
     def _first(channel: Channel) -> None:
         """The step running -> streaming, in the transaction of the first text."""
-        Generation.objects.filter(
-            pk=channel.generation_id,
-            attempt=channel.attempt,
-            state=Generation.State.RUNNING,
-            lease_expires_at__gt=Now(),
-        ).update(
-            state=Generation.State.STREAMING,
-            first_token_at=Coalesce("first_token_at", Now()),
-            revision=F("revision") + 1,
-        )
+        now = clock.now()
+        execute(_BEGIN, now, channel.generation_id, channel.attempt, now)
 
 
+_BEGIN = """
+UPDATE chat_generation SET state = 'streaming', first_token_at = COALESCE(first_token_at, %s), revision = revision + 1
+WHERE id = %s AND attempt = %s AND state = 'running' AND lease_expires_at > %s
+"""
 _FENCE = "AND ok.attempt = v.attempt AND ok.state IN ('running', 'streaming') AND ok.lease_expires_at > {now}"
 # On a server the rows are locked first, in order of id: whoever ends a generation waits for this text, or this text sees the end.
 _INSERT = """

@@ -13,12 +13,15 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404
 
 from accounts.models import User
+from accounts.prepared import fetch
 from chat import prompts, rendering
 from chat.models import ACTIVE, Conversation, Generation, Message
 
 # A message's text is read for a prompt while it can matter: this many messages, and this many characters a token of window.
 PROMPT_MESSAGES = 2_000
 CHARS_PER_TOKEN = 6
+# So many are read at a time.
+CHUNK = 50
 
 
 T = TypeVar("T", bound=Model)
@@ -129,14 +132,16 @@ WITH RECURSIVE path(id, parent_id, nth) AS (
     UNION ALL
     SELECT m.id, m.parent_id, p.nth + 1 FROM chat_message m JOIN path p ON m.id = p.parent_id WHERE p.nth < %s
 )
-SELECT id FROM path ORDER BY nth
+SELECT {columns} FROM path {more} ORDER BY nth
 """
+_IDS = _PATH.format(columns="id", more="")
+_TURNS = _PATH.format(columns="m.id, m.uuid, m.role, m.text", more="JOIN chat_message m ON m.id = path.id")
 
 
 def path_ids(message_id: int, *, limit: int) -> list[int]:
     """The primary keys from a message up towards the root, nearest first."""
     with connection.cursor() as cursor:
-        cursor.execute(_PATH, [message_id, limit])
+        cursor.execute(_IDS, [message_id, limit])
         return [row[0] for row in cursor.fetchall()]
 
 
@@ -191,12 +196,14 @@ def turns_for(generation: Generation, *, context_window: int) -> tuple[list[prom
     start = message.pk if generation.start_offset else message.parent_id
     if start is None:
         return [], 0
+    if message.depth < CHUNK:
+        return _short_path(generation, start=start), 0
     ids = path_ids(start, limit=PROMPT_MESSAGES)
     length = message.depth + 1 if generation.start_offset else message.depth
     turns: list[prompts.Turn] = []
     read = 0
     room = context_window * CHARS_PER_TOKEN
-    for chunk in (ids[i : i + 50] for i in range(0, len(ids), 50)):
+    for chunk in (ids[i : i + CHUNK] for i in range(0, len(ids), CHUNK)):
         found = Message.objects.only("uuid", "role", "text").in_bulk(chunk)
         for pk in chunk:
             row = found[pk]
@@ -208,3 +215,13 @@ def turns_for(generation: Generation, *, context_window: int) -> tuple[list[prom
             if room < 0:
                 return turns[::-1], length - read
     return turns[::-1], length - read
+
+
+def _short_path(generation: Generation, *, start: int) -> list[prompts.Turn]:
+    """The whole path of a conversation that is not long, with one statement."""
+    turns = []
+    for pk, uuid, role, text in reversed(fetch(_TURNS, start, CHUNK)):
+        said = text[: generation.start_offset] if pk == generation.message_id else text
+        if said:
+            turns.append(prompts.Turn(str(_uuid(uuid)), role, said))
+    return turns

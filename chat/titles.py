@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 from django.db import close_old_connections, transaction
-from django.db.models import F, Q
 
 from accounts import clock
-from accounts.clock import Now
+from accounts.prepared import execute, fetch
 from chat import durability, rendering
 from chat.models import Conversation, Message
 from providers import breaker, client, endpoints
@@ -39,6 +38,13 @@ ASK = (
     "without quotation marks, without a full stop. Answer with the title only."
 )
 State = Conversation.TitleState
+_SOME = "SELECT 1 FROM chat_conversation WHERE title_state = 'pending' AND title_due_at <= %s LIMIT 1"
+_TAKE = "UPDATE chat_conversation SET {then} WHERE id = %s AND title_state = 'pending' AND title_due_at = %s"
+_STORE = """
+UPDATE chat_conversation SET title = %s, title_state = 'made', title_due_at = NULL WHERE id = %s AND title_state = 'pending'
+"""
+# The first question and the first answer: other branches of the same question come after them.
+_BEGINNING = "SELECT role, substr(text, 1, 600) FROM chat_message WHERE conversation_id = %s ORDER BY id LIMIT 4"
 
 
 @dataclass(frozen=True)
@@ -54,38 +60,41 @@ class Wanted:
 
 def claim(*, limit: int) -> list[Wanted]:
     """Takes titles that are due; each is taken by one worker, and again (once) if that worker dies."""
-    due = Conversation.objects.filter(title_state=State.PENDING, title_due_at__lte=Now())
-    if limit <= 0 or not due.exists():
+    now = clock.now()
+    if limit <= 0 or not fetch(_SOME, now):
         return []
-    rows = due.select_related("user", "model").order_by("title_due_at")[:limit]
-    prepared = [(conversation, _prepare(conversation)) for conversation in rows]
+    due = Conversation.objects.filter(title_state=State.PENDING, title_due_at__lte=now)
+    rows = list(due.select_related("user", "model").order_by("title_due_at")[:limit])
+    routes = {model: breaker.route_for(model) for model in {row.model for row in rows} if model is not None}
+    prepared = [(row, _prepare(row, routes=routes.get(row.model, []) if row.model else [])) for row in rows]
     with transaction.atomic():  # everything was read before: the writer's place is held for a moment only
         return [wanted for conversation, wanted in prepared if _take(conversation, wanted=wanted) and wanted]
 
 
 def _take(conversation: Conversation, *, wanted: Wanted | None) -> bool:
     """Makes the title this worker's, with a hold for its call; False when another worker was first or all tries are used."""
-    mine = Conversation.objects.filter(
-        pk=conversation.pk, title_state=State.PENDING, title_due_at=conversation.title_due_at
-    )
+    mine = (conversation.pk, conversation.title_due_at)
     if conversation.title_tries >= TRIES:
-        mine.update(title_state=State.GIVEN_UP, title_due_at=None)
+        execute(_TAKE.format(then="title_state = 'given_up', title_due_at = NULL"), *mine)
         return False
-    if not mine.update(title_tries=F("title_tries") + 1, title_due_at=Now() + dt.timedelta(seconds=PATIENCE_S)):
+    now = clock.now()
+    later = now + dt.timedelta(seconds=PATIENCE_S)
+    if not execute(_TAKE.format(then="title_tries = title_tries + 1, title_due_at = %s"), later, *mine):
         return False
     if wanted is not None:
-        quotas.reserve(_hold(wanted), now=clock.now())
+        quotas.reserve(_hold(wanted), now=now)
     return True
 
 
-def _prepare(conversation: Conversation) -> Wanted | None:
-    first = Message.objects.filter(conversation=conversation, role=Message.Role.USER).order_by("pk").first()
-    answer = Message.objects.filter(conversation=conversation, role=Message.Role.ASSISTANT).order_by("pk").first()
-    routes = breaker.route_for(conversation.model) if conversation.model else []
-    if first is None or not routes:
+def _prepare(conversation: Conversation, *, routes: list[ModelRoute]) -> Wanted | None:
+    first: dict[str, str] = {}
+    for role, text in fetch(_BEGINNING, conversation.pk):
+        first.setdefault(role, text)
+    question = first.get(Message.Role.USER)
+    if question is None or not routes:
         return None
-    text = rendering.plain(answer.text[:600]) if answer else ""
-    return Wanted(conversation, routes[0], first.text[:600], text, uuid.uuid4())
+    answer = rendering.plain(first.get(Message.Role.ASSISTANT, ""))
+    return Wanted(conversation, routes[0], question, answer, uuid.uuid4())
 
 
 def _hold(wanted: Wanted) -> quotas.Hold:
@@ -162,8 +171,7 @@ def _store(wanted: Wanted, text: str, usage: client.Usage | None, kind: str, too
     user, model, provider = conversation.user, conversation.model, wanted.route.provider
     with transaction.atomic():
         if title and not kind:
-            pending = Conversation.objects.filter(Q(title_state=State.PENDING), pk=conversation.pk)
-            pending.update(title=title, title_state=State.MADE, title_due_at=None)
+            execute(_STORE, title, conversation.pk)
         quotas.settle([wanted.request_id], now=now)
         invocations.record([
             Invocation(

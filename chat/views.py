@@ -20,6 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from accounts import house_rules
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
 from chat import live, messages, organising, page, picker, queries, sent
@@ -106,6 +107,7 @@ def whole_page(
         "text": text or (question.text if question else ""),
         "client_id": client_id or messages.new_client_id(),
         "refused": refused,
+        "rules": house_rules.to_read(user, organisation=organisation_of(request)),
         **side(request),
     }
     if conversation is None:

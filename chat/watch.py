@@ -11,12 +11,15 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
+from django.conf import settings
 from django.db import close_old_connections, connection
 
 from chat import watch_queries as queries
 from chat.live import LiveAnswer, Ticket
+from chat.models import Generation
+from chat.moderation import moderate
 from chat.wakeup import Wakeup, make_wakeup
 
 log = logging.getLogger(__name__)
@@ -25,8 +28,16 @@ FORGET_S = 30.0
 VET_S = 1.0
 # A session's right counts while it was confirmed within this.
 VETTED_S = 3.0
+# With so many answers at once their open blocks are rendered half as often as one alone would be.
+MANY = 100
 # The share of the time that rendering open blocks may take.
 RENDER_SHARE = 0.2
+
+
+class Waiting(Protocol):
+    """A poll that is held."""
+
+    def wake(self) -> None: ...
 
 
 class Watcher:
@@ -35,7 +46,7 @@ class Watcher:
     def __init__(self) -> None:
         self.answers: dict[str, LiveAnswer] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._waiters: dict[str, set[asyncio.Future[None]]] = {}
+        self._waiters: dict[str, set[Waiting]] = {}
         self._vetted: dict[tuple[str, int, int], float] = {}
         self._asked: dict[tuple[str, int, int], float] = {}
         self._some = threading.Event()
@@ -48,6 +59,7 @@ class Watcher:
 
     def start(self) -> None:
         self._loop = asyncio.get_running_loop()
+        moderate(self._loop, load=lambda: self.running)
         self._thread = threading.Thread(target=self._run, name="watcher", daemon=True)
         self._thread.start()
 
@@ -75,17 +87,15 @@ class Watcher:
         answer.used = now
         return answer
 
-    def waiter(self, answer: LiveAnswer) -> asyncio.Future[None]:
-        """A future that is done at the answer's next change; give it back with `leave`."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiters.setdefault(answer.uuid, set()).add(future)
+    def listen(self, answer: LiveAnswer, *, poll: Waiting) -> None:
+        """Calls `poll.wake` once, at the answer's next change, unless it leaves before."""
+        self._waiters.setdefault(answer.uuid, set()).add(poll)
         self._some.set()
-        return future
 
-    def leave(self, answer: LiveAnswer, *, future: asyncio.Future[None]) -> None:
+    def leave(self, answer: LiveAnswer, *, poll: Waiting) -> None:
         waiting = self._waiters.get(answer.uuid)
         if waiting is not None:
-            waiting.discard(future)
+            waiting.discard(poll)
             if not waiting:
                 del self._waiters[answer.uuid]
 
@@ -95,9 +105,16 @@ class Watcher:
 
     def _wake(self, uuids: Iterable[str]) -> None:
         for uuid in uuids:
-            for future in self._waiters.get(uuid, ()):
-                if not future.done():
-                    future.set_result(None)
+            for poll in self._waiters.pop(uuid, ()):
+                poll.wake()
+
+    def expect(self, row: Generation, *, right: queries.Right) -> None:
+        """Begins to watch what was queued just now, for a session that was checked in the same request. For any thread."""
+        if self._thread is None:
+            return
+        self._vetted[right] = self._asked[right] = time.monotonic()
+        self.answers.setdefault(str(row.uuid), queries.expected(row))
+        self._some.set()
 
     # --- for a thread with a database connection ------------------------------------------------------------------------
 
@@ -168,7 +185,8 @@ class Watcher:
 
     def _render(self, answers: list[LiveAnswer], *, now: float) -> None:
         """Makes open blocks' HTML anew, oldest first, within the share of time that rendering may take."""
-        behind = sorted((a for a in answers if a.wants_rendering(now=now)), key=lambda a: a.open_at)
+        every = settings.RENDER_EVERY_S * (1 + len(answers) / MANY)
+        behind = sorted((a for a in answers if a.wants_rendering(now=now, every=every)), key=lambda a: a.open_at)
         if not behind:
             return
         began = time.monotonic()

@@ -10,39 +10,51 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from django.conf import settings
-from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Count, Sum
 
 from accounts import clock
-from accounts.models import User
+from accounts.prepared import Prepared, PreparedIn, fetch, marks
 from chat import queries
 from chat.live import LiveAnswer
-from chat.models import Conversation, Delta, Generation, Message, WorkerHeartbeat
+from chat.models import Conversation, Generation, Message, WorkerHeartbeat
 from chat.notes import Facts
 from providers import access
 from usage import metrics
 
 Right = tuple[str, int, int]
+_ALIVE = "SELECT session_key FROM django_session WHERE expire_date > %s AND session_key IN ({keys})"
+_VERSIONS = """
+SELECT id, session_version FROM accounts_user WHERE is_active AND NOT password_expired AND id IN ({people})
+"""
+_rows = PreparedIn(lambda keys: Generation.objects.select_related("message").filter(pk__in=keys))
+_named = Prepared(
+    lambda uuid, user: Generation.objects.select_related("message").filter(uuid=uuid, user_id=user),
+    uuid.UUID(int=0xABCDEF),
+    -1,
+)
+_LIVE = """
+SELECT d.seq, d.kind, d.text FROM chat_delta d JOIN chat_generation g ON g.id = d.generation_id
+WHERE g.uuid = %s AND g.user_id = %s ORDER BY d.seq
+"""
 
 
 def rights(asked: Iterable[Right]) -> set[Right]:
     """Of (session key, user id, session version): those whose session lives and whose version holds, of people who may ask."""
     wanted = list(asked)
-    keys = Session.objects.filter(session_key__in={r[0] for r in wanted}, expire_date__gt=clock.now())
-    alive = set(keys.values_list("session_key", flat=True))
-    people = User.objects.filter(pk__in={r[1] for r in wanted}, is_active=True, password_expired=False)
-    versions = dict(people.values_list("pk", "session_version"))
+    if not wanted:
+        return set()
+    keys, people = sorted({r[0] for r in wanted}), sorted({r[1] for r in wanted})
+    alive = {row[0] for row in fetch(_ALIVE.format(keys=marks(keys)), clock.now(), *keys)}
+    versions = dict(fetch(_VERSIONS.format(people=marks(people)), *people))
     return {r for r in wanted if r[0] in alive and versions.get(r[1]) == r[2]}
 
 
 def load(generation: str, *, user_id: int) -> LiveAnswer | None:
     """A generation of this person as it stands now: what was stored, and the live text since."""
-    rows = Generation.objects.select_related("message").filter(uuid=uuid.UUID(generation), user_id=user_id)
     # Text before state: with a state older than its text, `seq` would be too small and a reader would miss what closed then.
-    live = Delta.objects.filter(generation__uuid=uuid.UUID(generation), generation__user=user_id)
-    pieces = list(live.order_by("seq").values_list("seq", "kind", "text"))
-    row = rows.first()
+    pieces = fetch(_LIVE, uuid.UUID(generation), user_id)
+    row: Generation | None = _named.first(uuid.UUID(generation), user_id)
     if row is None:
         return None
     answer = LiveAnswer(
@@ -53,6 +65,21 @@ def load(generation: str, *, user_id: int) -> LiveAnswer | None:
         answer.feed(pieces)
     else:
         _finish(answer, row=row)
+    return answer
+
+
+def expected(row: Generation) -> LiveAnswer:
+    """A generation that was queued just now by this process, as `load` would give it: nothing is asked."""
+    answer = LiveAnswer(
+        row.pk,
+        str(row.uuid),
+        row.conversation_id,
+        row.user_id,
+        state=row.state,
+        revision=row.revision,
+        facts=_facts(row),
+    )
+    answer.begin(row.message.text[: row.start_offset], reasoning=row.message.reasoning)
     return answer
 
 
@@ -82,7 +109,7 @@ def advance(answers: list[LiveAnswer]) -> list[LiveAnswer]:
             pieces.setdefault(pk, []).append((seq, kind, text))
     changed = [a for a in answers if a.pk in states]
     ended = [a.pk for a in changed if states[a.pk][0] not in Generation.ACTIVE]
-    over = {g.pk: g for g in Generation.objects.select_related("message").filter(pk__in=ended)} if ended else {}
+    over = {g.pk: g for g in _rows.rows(ended)}
     for answer in changed:
         with answer.lock:
             if answer.pk in over:
@@ -111,12 +138,17 @@ def _facts(row: Generation) -> Facts:
     )
 
 
+_THERE = "SELECT id, state FROM chat_generation WHERE id IN ({ids})"
+
+
 def look_around(answers: list[LiveAnswer]) -> list[LiveAnswer]:
     """Refreshes what notes are made of, for answers that have not begun; marks those whose row is gone. Returns what changed."""
     now = clock.now()
-    rows = {
-        g.pk: g for g in Generation.objects.select_related("message", "model").filter(pk__in=[a.pk for a in answers])
-    }
+    ids = [a.pk for a in answers]
+    there = dict(fetch(_THERE.format(ids=marks(ids)), *ids))
+    waiting_ids = [pk for pk, state in there.items() if state in ("queued", "waiting")]
+    notable = Generation.objects.select_related("message", "model").filter(pk__in=waiting_ids)
+    rows = {g.pk: g for g in notable} if waiting_ids else {}
     waiting = [g for g in rows.values() if g.state in ("queued", "waiting")]
     places = _places(now=now) if waiting else 0
     circuits = access.broken() if waiting else {}
@@ -129,11 +161,12 @@ def look_around(answers: list[LiveAnswer]) -> list[LiveAnswer]:
     for answer in answers:
         row = rows.get(answer.pk)
         if row is None:
-            answer.gone = True
-            changed.append(answer)
-            continue
+            if answer.pk not in there:
+                answer.gone = True
+                changed.append(answer)
+            continue  # nothing is noted of what is being written
         facts = _facts(row)
-        if row in waiting:
+        if row.state in ("queued", "waiting"):
             ahead = bisect.bisect_left(queue, row.pk)
             facts = _waiting_facts(row, now=now, places=places, ahead=ahead, mean=means.get(row.model_id or 0, 0.0))
             if row.model_id in circuits:

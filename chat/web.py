@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from chat import live_app, recovery
+from chat import poll, recovery
 from chat.watch import watcher
 
 _reaper: list[recovery.Recovery] = []
@@ -10,14 +10,14 @@ _reaper: list[recovery.Recovery] = []
 
 def start() -> None:
     """On the web process's event loop, once."""
-    live_app.stopping = False
+    poll.stopping = False
     watcher.start()
     _reaper.append(recovery.start())
 
 
 def draining() -> None:
     """The process is about to stop: every held poll is answered now, so that readers go on elsewhere."""
-    live_app.stopping = True
+    poll.stopping = True
     watcher.wake_all()
 
 

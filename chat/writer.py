@@ -5,6 +5,7 @@ A group that fails is tried again one by one; while the database is away everyth
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
@@ -17,12 +18,19 @@ from typing import Any
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection, transaction
 
+from accounts.prepared import execute
 from chat import durability, endings, leases
 from chat.models import Generation
 
 log = logging.getLogger(__name__)
 MOST_IN_GROUP = 100
 PATIENCE_S = 90.0
+
+
+_DISPATCH = """
+UPDATE chat_generation SET request = {json}, dispatched = %s
+WHERE id = %s AND attempt = %s AND lease_owner = %s AND state = 'running'
+"""
 
 
 @dataclass
@@ -137,7 +145,6 @@ class Writer:
 
     def _dispatch(self, item: Dispatch) -> bool:
         generation = item.generation
-        mine = Generation.objects.filter(
-            pk=generation.pk, attempt=generation.attempt, lease_owner=self.owner, state=Generation.State.RUNNING
-        )
-        return bool(mine.update(request=item.request, dispatched=True))
+        values = (json.dumps(item.request), True, generation.pk, generation.attempt, self.owner)
+        as_json = "%s::jsonb" if connection.vendor == "postgresql" else "%s"
+        return bool(execute(_DISPATCH.format(json=as_json), *values))

@@ -5,6 +5,7 @@ protocol class, whose version is locked; tests/portal/test_server.py shows each 
 """
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,8 @@ class BoundedProtocol(HttpToolsProtocol):
 
     head_s = HEAD_S
     stall_s = STALL_S
+    # Takes a request that waits (portal.held) and says whether it did; without it every one goes to the application.
+    hold: Callable[[Any], bool] | None = None
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -59,7 +62,8 @@ class BoundedProtocol(HttpToolsProtocol):
             super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        super().on_headers_complete()
+        if self.hold is None or not self.hold(self):
+            super().on_headers_complete()
         self.headers = None  # type: ignore[assignment]  # from here on: trailers
         self._head_arrived()
         self._small_print = 0

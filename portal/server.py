@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 
-from portal import asgi
+from portal import asgi, held
 from portal.protocol import BoundedProtocol
 
 logger = logging.getLogger("portal.web")
@@ -134,6 +134,7 @@ def main() -> int:
     except CannotListen as problem:
         sys.stderr.write(f"web: {problem}\n")
         return 1
+    BoundedProtocol.hold = staticmethod(partial(held.hold, limits=asgi.limits))
     name = listener.getsockname()
     if isinstance(name, tuple):
         host = f"[{name[0]}]" if ":" in name[0] else name[0]

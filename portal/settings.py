@@ -93,6 +93,7 @@ PRODUCTION = bool(PUBLIC_URL)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE
 SESSION_COOKIE_NAME = "__Host-session" if SECURE else "sessionid"
 CSRF_COOKIE_NAME = "__Host-csrf" if SECURE else "csrftoken"
+SESSION_ENGINE = "accounts.session_store"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 14 * 24 * 3600
@@ -123,7 +124,11 @@ CONTENT_SECURITY_POLICY: dict[str, Any] = {
 # --- Sign-in through the company (issuers are rows: /setup/company-sign-in/) ---------------------------------------------
 # Further providers of django-allauth, for people who connect them while signed in: name:client id:secret,…
 _views = sorted((Path(allauth.__file__).parent / "socialaccount" / "providers").glob("*/views.py"))
-_views = [path for path in _views if "oauth2_callback =" in path.read_text()] if env.str("SSO_EXTRA_APPS", default="") else []
+_views = (
+    [path for path in _views if "oauth2_callback =" in path.read_text()]
+    if env.str("SSO_EXTRA_APPS", default="")
+    else []
+)
 SSO_EXTRA_APPS = env.triples("SSO_EXTRA_APPS", of=[path.parent.name for path in _views])
 # An issuer on the company's own network is the usual case; off, only public addresses are asked.
 SSO_ALLOW_PRIVATE = env.bool("SSO_ALLOW_PRIVATE", default=True)
@@ -254,7 +259,7 @@ LISTEN_URL = env.str("LISTEN_URL", default="")
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
+    "accounts.backend.PasswordBackend",
 ]
 PASSWORD_HASHERS = ["accounts.hashers.Argon2", "django.contrib.auth.hashers.PBKDF2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
@@ -274,22 +279,39 @@ ACCOUNT_FORMS = {
     "change_password": "accounts.forms.ChangePassword",
     "reset_password": "accounts.forms.AskForReset",
     "reset_password_from_key": "accounts.forms.ChooseNew",
+    "reauthenticate": "accounts.forms.Confirm",
+    "user_token": "accounts.forms.TokenOfReset",
 }
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False  # strangers' addresses get no mail from us
-ACCOUNT_RATE_LIMITS: bool = False  # one limiter: axes
+ACCOUNT_RATE_LIMITS: bool = False  # one limiter: axes, with accounts.lockout
+MFA_ADAPTER = "accounts.second_factor_adapter.SecondFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # addresses are confirmed by invitation, administrator or company
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_TOTP_TOLERANCE = 1  # clocks of phones
+MFA_RATE_LIMITS: bool = False
+MFA_FORMS = {
+    "authenticate": "accounts.second_factor_forms.SecondStep",
+    "reauthenticate": "accounts.second_factor_forms.Confirm",
+    "activate_totp": "accounts.second_factor_forms.SetUpApp",
+    "add_webauthn": "accounts.passkey_forms.AddPasskey",
+    "edit_webauthn": "accounts.passkey_forms.Rename",
+    "authenticate_webauthn": "accounts.passkey_forms.SecondStep",
+    "reauthenticate_webauthn": "accounts.passkey_forms.Confirm",
+    "login_webauthn": "accounts.passkey_forms.SignIn",
+}
 ACCOUNT_LOGOUT_ON_GET = False
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_PREVENT_ENUMERATION = True
 ALLAUTH_TRUSTED_PROXY_COUNT = 0  # REMOTE_ADDR is already the client's: the server resolves trusted proxies
 AXES_FAILURE_LIMIT = env.int("SIGN_IN_TRIES", default=10)
-AXES_COOLOFF_TIME = 0.25  # hours
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_HANDLER = "accounts.lockout.Handler"
 AXES_USERNAME_FORM_FIELD = "login"
 AXES_USERNAME_CALLABLE = "accounts.lockout.username"
 AXES_CLIENT_IP_CALLABLE = "accounts.lockout.address"
 AXES_LOCKOUT_CALLABLE = "accounts.lockout.response"
 AXES_ENABLE_ADMIN = False
-AXES_RESET_ON_SUCCESS = True
 AXES_VERBOSE = False
 EMAIL_URL = env.str("EMAIL_URL", default="")
 if EMAIL_URL:

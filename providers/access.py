@@ -5,15 +5,29 @@ from __future__ import annotations
 import uuid
 
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.db.models import Case, Count, Exists, OuterRef, Q, QuerySet, Value, When
 
 from accounts.models import User
+from accounts.prepared import Prepared
 from providers.models import LanguageModel, ModelRoute, ProviderState
+
+_by_slug = Prepared(lambda slug: served().filter(slug=slug), "\x01slug")
+_served = Prepared(lambda: served())
 
 
 def models_for(user: User | AnonymousUser) -> QuerySet[LanguageModel]:
-    """The chat models that this person may choose, the default first; none for somebody who may not sign in."""
-    return served() if user.is_active else LanguageModel.objects.none()
+    """The chat models that this person may choose, the own default first, then the organisation's; none for somebody inactive."""
+    if not user.is_active:
+        return LanguageModel.objects.none()
+    if not isinstance(user, User) or not user.default_model:
+        return served()
+    own_first = Case(When(slug=user.default_model, then=Value(0)), default=Value(1))
+    return served().order_by(own_first, *LanguageModel._meta.ordering)
+
+
+def names_for(user: User) -> list[tuple[str, str]]:
+    """Identifier and name of the models that this person may choose, in the organisation's order."""
+    return list(served().values_list("slug", "name")) if user.is_active else []
 
 
 def served() -> QuerySet[LanguageModel]:
@@ -36,14 +50,20 @@ def broken() -> dict[int, str]:
 
 def model_for(user: User | AnonymousUser, reference: str | uuid.UUID | None = None) -> LanguageModel | None:
     """The model with this identifier or UUID, if this person may use it; without a reference the default. Else None."""
-    models = models_for(user)
-    if reference is None or reference == "":
-        return models.first()
-    if isinstance(reference, uuid.UUID):
-        return models.filter(uuid=reference).first()
-    if (found := models.filter(slug=reference).first()) is not None:
-        return found
-    try:
-        return models.filter(uuid=uuid.UUID(reference)).first()
-    except ValueError:
+    if not user.is_active:
         return None
+    found: LanguageModel | None
+    if reference is None or reference == "":
+        own = isinstance(user, User) and user.default_model
+        found = models_for(user).first() if own else _served.first()
+        return found
+    if isinstance(reference, str):
+        found = _by_slug.first(reference)
+        if found is not None:
+            return found
+    try:
+        wanted = reference if isinstance(reference, uuid.UUID) else uuid.UUID(reference)
+        found = models_for(user).filter(uuid=wanted).first()
+    except ValueError:
+        found = None
+    return found

@@ -11,6 +11,7 @@ from django.conf import settings
 from django.db.models import F, Q
 
 from accounts.clock import now as database_now
+from accounts.prepared import fetch
 from providers.failures import Kind
 from providers.models import LanguageModel, ModelRoute, ProviderState
 
@@ -30,15 +31,17 @@ ANSWERS = frozenset(
 """Failures that prove that the provider works: they end a trial well."""
 
 _Circuit = ProviderState.Circuit
+_MARKED = """
+SELECT 1 FROM providers_providerstate WHERE provider_id = %s AND (circuit = 'half_open' OR circuit = 'closed' AND failures > 0)
+"""
 _CLEAN = {"circuit": _Circuit.CLOSED, "failures": 0, "openings": 0, "reason": "", "opened_at": None, "retry_at": None}
 
 
 def record_success(provider_id: int) -> None:
     """An answer came. Writes nothing for a clean circuit; while it is open, an answer begun before proves nothing."""
-    marks = Q(circuit=_Circuit.HALF_OPEN) | Q(circuit=_Circuit.CLOSED, failures__gt=0)
-    marked = ProviderState.objects.filter(marks, provider_id=provider_id)
-    if marked.exists():  # asking is cheap; an UPDATE of no row still takes SQLite's only place for writers
-        marked.update(**_CLEAN)
+    if fetch(_MARKED, provider_id):  # asking is cheap; an UPDATE of no row still takes SQLite's only place for writers
+        marks = Q(circuit=_Circuit.HALF_OPEN) | Q(circuit=_Circuit.CLOSED, failures__gt=0)
+        ProviderState.objects.filter(marks, provider_id=provider_id).update(**_CLEAN)
 
 
 def record_failure(provider_id: int, kind: Kind | str, *, status: int | None = None) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from accounts.prepared import Insert
 from usage.models import Invocation
+
+_insert = Insert(Invocation, or_ignore=True)
 
 
 def record(rows: Iterable[Invocation]) -> None:
-    """Adds the rows in one statement, in the caller's transaction; a request that has one already is left as it is."""
-    Invocation.objects.bulk_create(rows, ignore_conflicts=True)
+    """Adds the rows, in the caller's transaction; a request that has one already is left as it is."""
+    _insert(*rows)

@@ -10,7 +10,11 @@ import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from accounts.prepared import Insert, execute, marks
 from usage.models import Reservation
+
+_insert = Insert(Reservation)
+_CLOSE = "UPDATE usage_reservation SET state = %s, closed_at = %s WHERE state = 'held' AND request_id IN ({ids})"
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,7 @@ class Hold:
 
 def reserve(hold: Hold, *, now: dt.datetime) -> None:
     """Writes the hold; part of the caller's transaction. A second one for the same request is an IntegrityError."""
-    Reservation.objects.create(
+    row = Reservation(
         request_id=hold.request_id,
         source=hold.source,
         person=hold.person,
@@ -45,6 +49,7 @@ def reserve(hold: Hold, *, now: dt.datetime) -> None:
         created_at=now,
         lease_expires_at=None if hold.lease_s is None else now + dt.timedelta(seconds=hold.lease_s),
     )
+    _insert(row)
 
 
 def settle(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
@@ -61,5 +66,4 @@ def _close(request_ids: Iterable[uuid.UUID], *, state: str, now: dt.datetime) ->
     ids = list(request_ids)
     if not ids:
         return 0
-    held = Reservation.objects.filter(request_id__in=ids, state=Reservation.State.HELD)
-    return held.update(state=state, closed_at=now)
+    return execute(_CLOSE.format(ids=marks(ids)), state, now, *ids)

@@ -11,6 +11,8 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from accounts.prepared import Prepared
+
 
 NO_MAIL = "no-mail.invalid"
 """The domain of people whose company told no address: it exists nowhere (RFC 2606), so that no letter ever leaves for it."""
@@ -76,7 +78,11 @@ class Organisation(models.Model):
     @classmethod
     def get(cls) -> Organisation:
         """The row (made if a restore or a test emptied the table)."""
-        return cls.objects.get_or_create(pk=1)[0]
+        found: Organisation | None = _one.first()
+        return found or cls.objects.get_or_create(pk=1)[0]
+
+
+_one = Prepared(lambda: Organisation.objects.filter(pk=1))
 
 
 class UserManager(BaseUserManager["User"]):

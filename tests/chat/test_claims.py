@@ -207,8 +207,8 @@ def _two_claims_that_meet(ada: User, monkeypatch: pytest.MonkeyPatch) -> int:
     Generation.objects.filter(pk=older.pk).update(next_attempt_at=timezone.now() + dt.timedelta(seconds=0.2))
     real, chosen = claims.choose, threading.Event()
 
-    def slow(*, places: int) -> object:
-        found = real(places=places)
+    def slow(*, places: int, now: dt.datetime) -> object:
+        found = real(places=places, now=now)
         if not chosen.is_set():
             assert list(found) == [newer.pk]
             chosen.set()

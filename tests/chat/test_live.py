@@ -203,7 +203,7 @@ def test_the_open_block_is_rendered_only_when_it_has_grown_and_is_old_enough(set
     copy = copy_of()
     copy.open_at = 100.0
     copy.feed([(1, 0, "a")])
-    assert not copy.wants_rendering(now=105.0)
-    assert copy.wants_rendering(now=111.0)
+    assert not copy.wants_rendering(now=105.0, every=10)
+    assert copy.wants_rendering(now=111.0, every=10)
     copy.render_open(now=111.0)
-    assert not copy.wants_rendering(now=200.0)
+    assert not copy.wants_rendering(now=200.0, every=10)

@@ -21,7 +21,7 @@ from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.models import User
-from chat import live_app
+from chat import poll
 from chat.live import Ticket, path_of, poll_url
 from chat.models import Conversation, Generation
 from chat.watch import Watcher
@@ -38,9 +38,9 @@ def watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
     """A watcher and threads of this test's own; their connections are closed behind them."""
     made = Watcher()
     threads = ThreadPoolExecutor(1)
-    monkeypatch.setattr(live_app, "watcher", made)
-    monkeypatch.setattr(live_app, "_threads", threads)
-    monkeypatch.setattr(live_app, "stopping", False)
+    monkeypatch.setattr(poll, "watcher", made)
+    monkeypatch.setattr(poll, "_threads", threads)
+    monkeypatch.setattr(poll, "stopping", False)
     yield made
     made.stop()
     threads.submit(connections.close_all).result(timeout=5)
@@ -213,7 +213,7 @@ def test_held_polls_are_answered_at_once_when_the_process_is_about_to_stop(
     async def story() -> None:
         tasks = [asyncio.create_task(reader.poll(reader.url(running), seen=99, wait=20)) for _ in range(5)]
         await asyncio.sleep(0.3)
-        live_app.stopping = True
+        poll.stopping = True
         watcher.wake_all()
         answers = await asyncio.wait_for(asyncio.gather(*tasks), timeout=1)
         assert [a.status for a in answers if a] == [200] * 5
@@ -243,7 +243,7 @@ def test_foreign_forged_old_and_unknown_all_get_the_same_404(ada: User, watcher:
             await reader.poll(old),
             await reader.poll(unknown),
         ]
-        assert {(a.status, a.body) for a in answers if a} == {(404, live_app._NOT_FOUND)}
+        assert {(a.status, a.body) for a in answers if a} == {(404, poll.NOT_FOUND)}
         assert len([a for a in answers if a]) == len(answers)
         good = await reader.poll(url, method="POST")
         assert good is not None
@@ -326,7 +326,7 @@ def test_a_ticket_dies_within_a_second_also_in_a_held_poll_and_beside_another_se
         ended = time.monotonic()
         answer = await held
         assert answer is not None
-        assert (answer.status, answer.body) == (404, live_app._NOT_FOUND)
+        assert (answer.status, answer.body) == (404, poll.NOT_FOUND)
         assert time.monotonic() - ended < 2.5  # a second, and what a busy machine adds
         later = await reader.poll(reader.url(running))
         assert later is not None

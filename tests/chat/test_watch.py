@@ -53,7 +53,7 @@ def test_looking_around_costs_the_same_for_any_number_of_waiting_answers(
     answers = [watch_queries.load(str(g.uuid), user_id=ada.pk) for g in rows]
     found = [a for a in answers if a is not None]
     server = int(connection.vendor == "postgresql")
-    with django_assert_num_queries(5 + server):
+    with django_assert_num_queries(6 + server):
         watch_queries.look_around(found)
     assert [a.facts.ahead for a in found if a.facts] == list(range(count))
     assert {a.facts.no_worker for a in found if a.facts} == {True}

@@ -19,9 +19,7 @@ KEY, NEXT = "sk-canary-first-1234", "sk-canary-second-5678"
 @pytest.fixture
 def admin() -> Client:
     client = Client()
-    client.force_login(
-        User.objects.create_superuser("root@example.com"), backend="allauth.account.auth_backends.AuthenticationBackend"
-    )
+    client.force_login(User.objects.create_superuser("root@example.com"), backend="accounts.backend.PasswordBackend")
     return client
 
 
@@ -154,6 +152,6 @@ def test_a_person_without_the_right_sees_no_provider(provider: Provider) -> None
     client = Client()
     client.force_login(
         User.objects.create_user("b@example.com", is_staff=True),
-        backend="allauth.account.auth_backends.AuthenticationBackend",
+        backend="accounts.backend.PasswordBackend",
     )
     assert client.get(reverse("admin:providers_provider_changelist")).status_code == 403
