@@ -171,8 +171,13 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     @property
     def has_mail(self) -> bool:
-        """Whether `email` is an address: it stands for none when the company told none. Never shown or written to then."""
-        return not self.email.endswith(f"@{NO_MAIL}")
+        """Whether `email` is an address: it stands for none when the company told none, and for programs."""
+        return not self.email.endswith(".invalid")
+
+    @property
+    def shown_email(self) -> str:
+        """The address as pages show it; empty where there is none."""
+        return self.email if self.has_mail else ""
 
     def sign_out_everywhere(self) -> None:
         """Raises `session_version`: every session, poll ticket and token of this person is dead at its next use."""
