@@ -181,7 +181,7 @@ def kind_of(row: Model) -> str:
 def name_of(row: Model) -> str:
     """How a row is called in the trail. A row that has only a title or a text has no name here."""
     if isinstance(row, User):
-        return clean(f"{row.name} <{row.email}>" if row.name else row.email)
+        return clean(f"{row.name} <{row.shown_email}>" if row.name and row.has_mail else row.name or row.email)
     for field in ("name", "display_name", "email", "to"):
         if value := getattr(row, field, ""):
             return clean(str(value))
