@@ -6,6 +6,7 @@ with `stop()`, by process id.
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import http.cookiejar
 import json
@@ -25,8 +26,7 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery staple"
-WORKER = ["-m", "celery", "-A", "portal", "worker", "-P", "threads", "-c", "8", "--loglevel", "WARNING"]
-WORKER += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+WORKER = ["-m", "portal.worker"]  # as bin/run starts it
 # One password hash for all: a test of the chat has no time for a thousand of them.
 MAKE_PEOPLE = """
 from django.contrib.auth.hashers import make_password
@@ -164,6 +164,7 @@ class Part:
     log: Path
     process: subprocess.Popen[bytes] | None = None
     port: int = 0
+    pass_fds: tuple[int, ...] = ()
 
     @property
     def running(self) -> bool:
@@ -177,12 +178,25 @@ class Part:
     def start(self) -> None:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self.command, env=self.environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-            )
+                self.command, env=self.environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True,
+                pass_fds=self.pass_fds,
+            )  # fmt: skip
 
     def send_signal(self, number: int) -> None:
         if self.running:
             os.kill(self.pid, number)
+
+    def signal_group(self, number: int) -> None:
+        """To the process and whatever it has started; nothing if it has ended."""
+        with contextlib.suppress(ProcessLookupError):
+            if self.running:
+                os.killpg(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL to the whole group, and gone when this returns."""
+        self.signal_group(signal.SIGKILL)
+        if self.process is not None:
+            self.process.wait(15)
 
     def end(self, number: int = signal.SIGTERM, *, within: float = 15) -> int:
         """Ends it and returns its status; what does not end in time is killed."""
@@ -269,14 +283,14 @@ class Site:
         return part
 
     def kill(self, name: str) -> None:
-        """SIGKILL, and gone when this returns."""
-        self.parts[name].end(signal.SIGKILL)
+        """SIGKILL to its whole group, and gone when this returns."""
+        self.parts[name].kill()
 
     def freeze(self, name: str) -> None:
-        self.parts[name].send_signal(signal.SIGSTOP)
+        self.parts[name].signal_group(signal.SIGSTOP)
 
     def thaw(self, name: str) -> None:
-        self.parts[name].send_signal(signal.SIGCONT)
+        self.parts[name].signal_group(signal.SIGCONT)
 
     def log(self, name: str) -> str:
         path = self.folder / f"{name}.log"

@@ -6,10 +6,8 @@ import contextlib
 import sys
 from pathlib import Path
 
-import redis
 from kombu import Connection, Queue
 
-from tests.conftest import SERVICES, why_not
 from tests.processes import Part, Site
 
 RINGER = """
@@ -35,19 +33,6 @@ def empty(site: Site) -> None:
         queue = Queue(site.environment["CELERY_QUEUE"], channel=connection.channel())
         with contextlib.suppress(*connection.channel_errors):  # nobody has rung yet: no queue
             queue.purge()
-
-
-def forget(queue: str) -> None:
-    """Takes a queue out of the brokers that are here."""
-    for service in ("redis", "amqp"):
-        if why_not(service):
-            continue
-        with Connection(SERVICES[service], connect_timeout=5) as connection:
-            with contextlib.suppress(*connection.channel_errors):
-                Queue(queue, channel=connection.channel()).delete()
-            if service == "redis":  # kombu's own notes about the queue
-                kept = [f"_kombu.binding.{queue}", f"_kombu.binding_permanent.{queue}"]
-                redis.Redis.from_url(SERVICES["redis"]).delete(queue, *kept)
 
 
 def ringer(site: Site) -> Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,25 +11,14 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+import redis
+from kombu import Connection, Queue
 
-from tests.chaos import brokers
-from tests.conftest import SERVICES
+from tests.chaos.scene import QUICK
+from tests.conftest import SERVICES, why_not
 from tests.processes import Site
 
 MakeSite = Callable[..., Site]
-# A fifteenth of the real leases: a worker that is gone is noticed within about 3 s.
-QUICK = {
-    "LEASE_S": "1.5",
-    "RENEW_S": "0.3",
-    "REAP_S": "0.3",
-    "LEASE_GRACE_S": "0.5",
-    "LOOK_S": "0.3",
-    "RETRY_SCALE": "0.1",
-    "DRAIN_S": "2",
-    "TITLES": "0",
-    "PERSON_CONCURRENCY": "50",
-    "LOG_LEVEL": "INFO",
-}
 
 
 @pytest.fixture
@@ -68,4 +58,17 @@ def queue() -> Iterator[str]:
     """A queue of this test's own, gone from every broker afterwards (to be asked for before the site, so that it goes after it)."""
     name = f"chaos-{uuid.uuid4().hex[:12]}"
     yield name
-    brokers.forget(name)
+    forget(name)
+
+
+def forget(queue: str) -> None:
+    """Takes a queue out of the brokers that are here."""
+    for service in ("redis", "amqp"):
+        if why_not(service):
+            continue
+        with Connection(SERVICES[service], connect_timeout=5) as connection:
+            with contextlib.suppress(*connection.channel_errors):
+                Queue(queue, channel=connection.channel()).delete()
+            if service == "redis":  # kombu's own notes about the queue
+                kept = [f"_kombu.binding.{queue}", f"_kombu.binding_permanent.{queue}"]
+                redis.Redis.from_url(SERVICES["redis"]).delete(queue, *kept)

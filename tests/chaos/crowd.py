@@ -1,14 +1,18 @@
 """Colleagues who ask, read and stop, each in a thread of their own, stubborn as the page is: they repeat until they have their 202.
 
-Notes every promise in the client journal before going on. Judges nothing.
+Notes every promise in the client journal before going on, and how long each send took. Judges nothing.
 """
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import random
 import threading
 import time
 import uuid
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,28 +20,66 @@ from tests.chaos.journals import OVER, ClientJournal
 from tests.processes import Caller, Person, Site
 
 STUBBORN_S = 60.0
+TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True)
+class Send:
+    """One send, from the first try to its 202, as its sender saw it (`began`: monotonic seconds)."""
+
+    began: float
+    took: float
+    tries: int
+    generation: str
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A request that a web process failed to answer: when it was asked, when that failed, when some process had answered it."""
+
+    web: int
+    method: str
+    asked: float
+    failed: float
+    answered: float
 
 
 @dataclass
 class Crowd:
-    """`people` ask `each` questions one after the other; every `cancels`-th is stopped while it is written (0: none)."""
+    """`people` ask `each` questions one after the other (None: until `enough`); every `cancels`-th is stopped while it is
+    written (0: none).
+
+    `tokens` are an answer's length, or from where to where it may lie. `rest_s`: pause between two polls. `roams`: who meets
+    a dead web process goes on at another one, as behind a load balancer. `again`: the share that goes on in the same conversation.
+    """
 
     site: Site
     journal: ClientJournal
     people: list[Person]
-    each: int
-    tokens: int = 40
+    each: int | None = None
+    tokens: int | tuple[int, int] = 40
     gap_ms: int = 25
     cancels: int = 7
     name: str = "seed"
     follow: bool = True
-    slowest_send_s: float = 0.0
+    rest_s: float = 0.0
+    roams: bool = False
+    again: float = 0.0
+    seed: int = 0
+    sends: list[Send] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)
+    under_way: dict[int, Counter[str]] = field(default_factory=dict)
+    callers: list[Caller] = field(default_factory=list)
     _threads: list[threading.Thread] = field(default_factory=list)
+    _enough: threading.Event = field(default_factory=threading.Event)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def start(self) -> Crowd:
-        callers = [self.site.caller(person, web=n % self.site.webs) for n, person in enumerate(self.people)]
-        for number, (caller, person) in enumerate(zip(callers, self.people, strict=True)):
+        self.under_way = {web: Counter() for web in range(self.site.webs)}
+        if not self.callers:
+            self.callers = [self.site.caller(person, web=n % self.site.webs) for n, person in enumerate(self.people)]
+        for number, (caller, person) in enumerate(zip(self.callers, self.people, strict=True)):
             thread = threading.Thread(target=self._ask_all, args=(number, caller, person), daemon=True)
             self._threads.append(thread)
             thread.start()
@@ -47,45 +89,52 @@ class Crowd:
     def busy(self) -> bool:
         return any(thread.is_alive() for thread in self._threads)
 
+    @property
+    def slowest_send_s(self) -> float:
+        return max((send.took for send in self.sends), default=0.0)
+
+    def enough(self) -> None:
+        """Nobody begins another question."""
+        self._enough.set()
+
     def wait(self, *, within: float) -> None:
         until = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
 
     def _ask_all(self, number: int, caller: Caller, person: Person) -> None:
-        try:
-            for count in range(self.each):
-                seed = f"{self.name}{number}x{count}"
-                sent = self._send(caller, person, seed)
+        draw, sent = random.Random(f"{self.name}{number}/{self.seed}"), dict[str, Any]()
+        for count in itertools.count() if self.each is None else range(self.each):
+            if self._enough.is_set():
+                return
+            home = sent.get("conversation_id", "") if draw.random() < self.again else ""
+            try:
+                sent = self._send(caller, person, seed=f"{self.name}{number}x{count}", home=home, draw=draw)
+                stops = self.cancels > 0 and (number * (self.each or 1) + count) % self.cancels == 3
                 if self.follow:
-                    self._follow(
-                        caller, sent, stops=self.cancels > 0 and (number * self.each + count) % self.cancels == 3
-                    )
-        except AssertionError as error:
-            self.refusals.append(str(error))
+                    self._follow(caller, sent, stops=stops)
+            except AssertionError as error:
+                self.refusals.append(str(error))
+                sent = {}
 
-    def _send(self, caller: Caller, person: Person, seed: str) -> dict[str, Any]:
-        client_id = uuid.uuid4().hex
-        mark = f"[[sim seed={seed} n={self.tokens} gap={self.gap_ms}]]"
-        reply: dict[str, Any] = self._stubborn(
-            caller, "POST", "/chat/messages/", {"text": mark, "client_id": client_id}, good=202
-        )
-        generation = reply["generation_id"]
-        self.journal.promised(
-            person=person.email, client_id=client_id, seed=seed, generation=generation, tokens=self.tokens
+    def _send(self, caller: Caller, person: Person, *, seed: str, home: str, draw: random.Random) -> dict[str, Any]:
+        tokens = self.tokens if isinstance(self.tokens, int) else draw.randint(*self.tokens)
+        text = f"[[sim seed={seed} n={tokens} gap={self.gap_ms}]]"
+        fields = {"text": text, "client_id": uuid.UUID(int=draw.getrandbits(128)).hex} | (
+            {"conversation": home} if home else {}
         )
         # Now and then a page repeats what was answered already.
-        if random.random() < 0.2:
-            again = self._stubborn(caller, "POST", "/chat/messages/", {"text": mark, "client_id": client_id}, good=202)
+        for _time in range(1 if draw.random() > 0.2 else 2):
+            reply: dict[str, Any] = self._stubborn(caller, "POST", "/chat/messages/", fields, good=202)
+            generation = reply["generation_id"]
             self.journal.promised(
-                person=person.email, client_id=client_id, seed=seed, generation=again["generation_id"],
-                tokens=self.tokens,
-            )  # fmt: skip
+                person=person.email, client_id=fields["client_id"], seed=seed, generation=generation, tokens=tokens
+            )
         return reply
 
     def _follow(self, caller: Caller, sent: dict[str, Any], *, stops: bool) -> None:
         url, seen, stopped = sent["poll_url"], 0, False
-        until = time.monotonic() + STUBBORN_S
+        until = time.monotonic() + STUBBORN_S * 2
         while time.monotonic() < until:
             told = self._stubborn(caller, "GET", f"{url}&seen={seen}&wait=2", None, good=200)
             url, seen = told.get("poll_url") or url, told["seq"]
@@ -96,22 +145,50 @@ class Crowd:
             if stops and not stopped and told["state"] == "streaming":
                 stopped = True
                 self._stubborn(caller, "POST", f"/chat/generations/{sent['generation_id']}/cancel/", {}, good=202)
-        raise AssertionError(f"{sent['generation_id']}: not over for its reader after {STUBBORN_S:.0f} s")
+            time.sleep(self.rest_s)
+        raise AssertionError(f"{sent['generation_id']}: not over for its reader after {STUBBORN_S * 2:.0f} s")
 
     def _stubborn(self, caller: Caller, method: str, path: str, body: Any, *, good: int) -> Any:
         """Until it is answered; a dead or stopping web process is tried again, any other answer is a fault."""
-        until, pause, began = time.monotonic() + STUBBORN_S, 0.1, time.monotonic()
-        while time.monotonic() < until:
+        began, pause, tries = time.monotonic(), 0.1, 0
+        met: tuple[int, float, float] | None = None
+        while time.monotonic() < began + STUBBORN_S:
+            web, tries, asked = self._web(caller), tries + 1, time.monotonic()
             try:
-                reply = caller.call(method, path, body=body, timeout=10)
+                with self._counted(web, "send" if path == "/chat/messages/" else method):
+                    reply = caller.call(method, path, body=body, timeout=TIMEOUT_S)
             except OSError:
+                met = met or (web, asked, time.monotonic())
+                self._roam(caller, web)
                 time.sleep(pause)
                 pause = min(1.0, pause * 2)
                 continue
             if reply.status == good:
-                if method == "POST":
-                    self.slowest_send_s = max(self.slowest_send_s, time.monotonic() - began)
-                return reply.json()
+                answer, now = reply.json(), time.monotonic()
+                if met is not None:
+                    self.troubles.append(Trouble(met[0], method, met[1], met[2], now))
+                if path == "/chat/messages/":
+                    self.sends.append(Send(began, now - began, tries, answer["generation_id"]))
+                return answer
             assert reply.status == 503, f"{method} {path}: {reply.status} {reply.text[:300]}"
             time.sleep(pause)
         raise AssertionError(f"{method} {path}: no answer within {STUBBORN_S:.0f} s")
+
+    # --- which web process -------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def _counted(self, web: int, what: str) -> Iterator[None]:
+        with self._lock:
+            self.under_way[web][what] += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self.under_way[web][what] -= 1
+
+    def _web(self, caller: Caller) -> int:
+        return next((n for n in range(self.site.webs) if self.site.url(n) == caller.base), 0)
+
+    def _roam(self, caller: Caller, web: int) -> None:
+        if self.roams:
+            caller.base = self.site.url((web + 1) % self.site.webs)

@@ -21,6 +21,7 @@ from tests.processes import Site
 OVER = {"done", "failed", "cancelled", "interrupted"}
 # Everything that is known of each answer, read inside the site.
 READ = """
+import hashlib
 from django.db.models import Count
 from chat.models import Generation, Delta, Message
 from usage.models import Invocation, Reservation
@@ -33,6 +34,8 @@ answer = [
     {name: getattr(g, name) for name in keep} | {
         "uuid": str(g.uuid), "person": g.user.email, "text": g.message.text, "question": asked[g.message.parent_id],
         "hold": holds.get(g.uuid, "missing"), "calls": calls.get(g.uuid, 0), "live": live.get(g.pk, 0),
+        "html": hashlib.sha256("".join(g.message.html).encode()).hexdigest(),
+        "waited": (g.started_at - g.created_at).total_seconds() if g.started_at else None,
         "seconds": (g.finished_at - g.created_at).total_seconds() if g.finished_at else None,
     }
     for g in Generation.objects.select_related("user", "message")
@@ -103,9 +106,17 @@ def wait_until_over(site: Site, *, within: float) -> list[dict[str, Any]]:
 
 
 def compare(
-    told: list[dict[str, Any]], *, rows: list[dict[str, Any]], bill: list[bills.Entry], slowest_s: float
+    told: list[dict[str, Any]],
+    *,
+    rows: list[dict[str, Any]],
+    bill: list[bills.Entry],
+    slowest_s: float,
+    drains: bool = False,
 ) -> Verdict:
-    """`told`: the client journal's lines; `rows`: what READ gave; `slowest_s`: what takes longer was stuck."""
+    """`told`: the client journal's lines; `rows`: what READ gave; `slowest_s`: what takes longer was stuck.
+
+    `drains`: workers were told to stop and may have handed questions back, which no counter shows.
+    """
     promised = [line for line in told if line["event"] == "promised"]
     verdict = Verdict(sends=len({(line["person"], line["client_id"]) for line in promised}))
     by_uuid = {row["uuid"]: row for row in rows}
@@ -119,12 +130,14 @@ def compare(
             continue
         verdict.states[row["state"]] = verdict.states.get(row["state"], 0) + 1
         _judge(verdict, row=row, whole=text_for(line["seed"], tokens=line["tokens"]), slowest_s=slowest_s)
-        _judge_bill(verdict, row=row, entries=billed.get(line["seed"], []))
+        _judge_bill(verdict, row=row, entries=billed.get(line["seed"], []), drains=drains)
     _judge_doubles(verdict, promised=promised, rows=rows)
     for line in (line for line in told if line["event"] == "ended"):
         row = by_uuid.get(line["generation"])
         if row is not None and row["state"] != line["state"]:
             verdict.changed.append(f"{row['uuid']}: was shown as {line['state']}, is {row['state']}")
+        elif row is not None and line.get("html", "") != row.get("html", ""):
+            verdict.changed.append(f"{row['uuid']}: its reader saw something else than what is stored")
     return verdict
 
 
@@ -147,10 +160,12 @@ def _judge(verdict: Verdict, *, row: dict[str, Any], whole: str, slowest_s: floa
         verdict.unbalanced.append(f"{name}: hold {row['hold']}, {row['calls']} calls, {row['live']} pieces left")
 
 
-def _judge_bill(verdict: Verdict, *, row: dict[str, Any], entries: list[bills.Entry]) -> None:
-    """Each attempt asks the provider at most once, and a finished answer was really given."""
+def _judge_bill(verdict: Verdict, *, row: dict[str, Any], entries: list[bills.Entry], drains: bool) -> None:
+    """Each attempt asks the provider at most once, each attempt but the first has a reason, and a finished answer was really given."""
     if len(entries) > row["attempt"]:
         verdict.doubled.append(f"{row['uuid']}: asked {len(entries)} times in {row['attempt']} attempts")
+    elif not drains and len(entries) > 1 + row["crashes"] + row["tries"]:
+        verdict.doubled.append(f"{row['uuid']}: asked {len(entries)} times after {row['crashes']} crashes")
     if row["state"] == "done" and not any(entry.ended == "done" for entry in entries):
         verdict.unbalanced.append(f"{row['uuid']}: done, but the provider never finished it")
 

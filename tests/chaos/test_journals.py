@@ -22,12 +22,12 @@ TOLD = [
     }
     for n in range(3)
 ] + [
-    {"event": "ended", "generation": "g0", "state": "done"},
-    {"event": "ended", "generation": "g1", "state": "interrupted"},
+    {"event": "ended", "generation": "g0", "state": "done", "html": "digest"},
+    {"event": "ended", "generation": "g1", "state": "interrupted", "html": "digest"},
 ]
 ROW = {
     "state": "done", "attempt": 1, "crashes": 0, "tries": 0, "error_kind": "", "finish_reason": "stop", "hold": "settled",
-    "calls": 1, "live": 0, "seconds": 2.0, "person": "a@x",
+    "calls": 1, "live": 0, "seconds": 2.0, "person": "a@x", "html": "digest",
 }  # fmt: skip
 ROWS = [
     {**ROW, "uuid": f"g{n}", "client_id": f"client-{n}", "question": f"q{n}", "text": text_for(f"s{n}", tokens=30)}
@@ -58,6 +58,7 @@ def test_nothing_is_found_where_everything_held() -> None:
         ("stuck", 2, {"state": "queued"}),
         ("stuck", 2, {"seconds": 5.5}),
         ("changed", 1, {"state": "done", "text": text_for("s1", tokens=30)}),
+        ("changed", 0, {"html": "another"}),
         ("unbalanced", 0, {"hold": "held"}),
         ("unbalanced", 0, {"calls": 0}),
         ("unbalanced", 0, {"live": 3}),
@@ -81,3 +82,10 @@ def test_a_call_too_many_and_one_too_few_are_found_in_the_bill() -> None:
     more = [*bill(), Entry("r9", "s0", "demo", "ok", 0.0, 10, None, "")]
     assert list(compare(TOLD, rows=ROWS, bill=more, slowest_s=5).faults) == ["doubled"]
     assert list(compare(TOLD, rows=ROWS, bill=bill()[1:], slowest_s=5).faults) == ["unbalanced"]
+
+
+@pytest.mark.parametrize(("crashes", "drains", "found"), [(0, False, ["doubled"]), (1, False, []), (0, True, [])])
+def test_a_second_call_needs_a_crash_to_explain_it(*, crashes: int, drains: bool, found: list[str]) -> None:
+    rows = [{**ROWS[0], "attempt": 2, "crashes": crashes}, *ROWS[1:]]
+    twice = [*bill(), Entry("r9", "s0", "demo", "ok", 0.0, 10, None, "")]
+    assert list(compare(TOLD, rows=rows, bill=twice, slowest_s=5, drains=drains).faults) == found

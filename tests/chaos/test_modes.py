@@ -17,8 +17,9 @@ import pytest
 from providers.simulator import journal as bills
 from providers.simulator.answers import text_for
 from providers.simulator.modes import MODES, STRIKES_AT
-from tests.chaos.conftest import QUICK, MakeSite, end
+from tests.chaos.conftest import MakeSite, end
 from tests.chaos.journals import OVER, READ
+from tests.chaos.scene import QUICK
 from tests.processes import Person, Site
 
 pytestmark = pytest.mark.chaos

@@ -13,9 +13,10 @@ import pytest
 
 from providers.simulator import journal as bills
 from providers.simulator.answers import text_for
-from tests.chaos.conftest import QUICK, MakeSite, end
+from tests.chaos.conftest import MakeSite, end
 from tests.chaos.crowd import Crowd
 from tests.chaos.journals import READ, ClientJournal, compare, wait_until_over
+from tests.chaos.scene import QUICK
 from tests.processes import Caller, Site
 
 pytestmark = pytest.mark.chaos

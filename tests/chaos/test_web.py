@@ -17,8 +17,9 @@ import psycopg
 import pytest
 
 from providers.simulator import journal as bills
-from tests.chaos.conftest import QUICK, MakeSite, end
+from tests.chaos.conftest import MakeSite, end
 from tests.chaos.journals import OVER
+from tests.chaos.scene import QUICK
 from tests.processes import Caller, Site
 
 pytestmark = pytest.mark.chaos
