@@ -7,6 +7,7 @@ head outside of the database, in DATA_DIR/audit_anchors and in the log, and the 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 import time
 from collections.abc import Iterator
@@ -16,10 +17,12 @@ from pathlib import Path
 from django.conf import settings
 from django.db import connection
 
-from accounts import audit_chain, clock
+from accounts import audit, audit_chain, clock
 from accounts.models import AuditEvent
 
+log = logging.getLogger(__name__)
 PAGE = 500
+PAUSE_S = 0.05
 MOST_ANCHORS = 1_000
 GUARDS = {"sqlite": {"audit_no_delete", "audit_no_update"}}
 GUARDS["postgresql"] = GUARDS["sqlite"] | {"audit_no_truncate"}
@@ -70,6 +73,19 @@ def prove(*, anchors: tuple[Head, ...] = (), pause: float = 0) -> Finding:
     if unguarded := GUARDS.get(connection.vendor, set()) - _guards():
         return Finding(head, f"the database no longer guards it ({', '.join(sorted(unguarded))})")
     return Finding(head)
+
+
+def check_daily() -> str:
+    """The periodic check: the finding becomes an event, its head is noted; a broken trail is an alarm in the log too."""
+    finding = prove(pause=PAUSE_S)
+    changes: dict[str, list[object]] = {"events": [None, finding.head.number]}
+    if finding.fault:
+        log.error("the audit trail is broken: %s", finding.fault)
+        audit.record("audit.broken", changes=changes | {"fault": [None, finding.fault]})
+    else:
+        note(finding.head)
+        audit.record("audit.verified", changes=changes)
+    return str(finding)
 
 
 def read_anchor(text: str) -> Head:

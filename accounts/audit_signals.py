@@ -60,7 +60,7 @@ def signed_out(sender: Any, request: HttpRequest, user: User | None, **kwargs: A
 
 def failed(sender: Any, credentials: dict[str, Any], request: HttpRequest | None = None, **kwargs: Any) -> None:
     """A wrong password, an unknown name, a switched-off account: alike in what it costs."""
-    if request is None or getattr(request, "lockout_wait", 0):
+    if request is None or vars(request).get("lockout_wait"):
         return  # nobody's door; or locked, which is told by itself
     typed = lockout.username(request, credentials)
     person = User.objects.filter(email=typed).first()
