@@ -9,21 +9,23 @@ import datetime as dt
 import hashlib
 import secrets
 from dataclasses import dataclass
+from uuid import UUID
 
-from django.conf import settings
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, clock, events, mail, passwords, teams
-from accounts.models import Invitation, Membership, Organisation, Team, User
+from accounts import audit, clock, events, letters, mail, passwords, teams
+from accounts.models import Invitation, Membership, Team, User
 from accounts.refusals import NotPossible
 
 DAYS = 7
 MOST_DAYS = 30
+SESSION_KEY = "invitation"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,9 +117,22 @@ def find(token: str) -> Invitation | None:
     return rows.filter(digest=digest_of(token)).first()
 
 
-def held(uuid: object, *, digest: str) -> Invitation | None:
+def held(uuid: UUID | str | None, *, digest: str) -> Invitation | None:
     """An invitation that was opened by its link before, if the very same link would still open it."""
-    return _open().select_related("team").filter(uuid=uuid, digest=digest).first()
+    return _open().select_related("team").filter(uuid=uuid, digest=digest).first() if uuid else None
+
+
+def hold(request: HttpRequest, invitation: Invitation) -> None:
+    """Remembers in this browser which invitation is open on it, for the way through the company and back."""
+    opened = {"uuid": str(invitation.uuid), "digest": invitation.digest}
+    if request.session.get(SESSION_KEY) != opened:
+        request.session[SESSION_KEY] = opened
+
+
+def held_by(request: HttpRequest) -> dict[str, str] | None:
+    """What `hold` remembered here, if anything; `held` says whether it still opens."""
+    found = request.session.get(SESSION_KEY)
+    return found if isinstance(found, dict) else None
 
 
 def accept(invitation: Invitation, *, newcomer: Newcomer, request: HttpRequest) -> User:
@@ -196,16 +211,16 @@ def _send(invitation: Invitation, *, token: str, request: HttpRequest) -> Sent:
     """Hands the link to the mail, if there is any."""
     path = reverse("account_invitation", kwargs={"token": token})
     link = passwords.absolute(path, request=request)
-    organisation = Organisation.get()
+    zone = invitation.time_zone or timezone.get_current_timezone_name()
     context = {
-        "link": link,
-        "name": invitation.name,
-        "organisation": organisation,
+        "url": link,
         "invited_by": str(invitation.invited_by or ""),
         "expires_at": invitation.expires_at,
+        "zone": zone,
     }
-    language = invitation.language or organisation.language or settings.LANGUAGE_CODE
-    letter = mail.send("invitation", to=invitation.email, language=language, context=context)
+    language = letters.language_for(None, otherwise=invitation.language)
+    with timezone.override(zone):
+        letter = mail.send("invitation", to=invitation.email, language=language, context=context)
     if letter is not None:
         invitation.sent_at = clock.now()
         Invitation.objects.filter(pk=invitation.pk).update(sent_at=invitation.sent_at)

@@ -39,10 +39,7 @@ def deactivate(person: User, *, by: User | None, heir: User | None = None, reque
         if person.is_superuser:
             _keep_one_administrator(person)
         now = clock.now()
-        User.objects.filter(pk=person.pk).update(
-            is_active=False, deactivated_at=now, session_version=F("session_version") + 1
-        )
-        person.refresh_from_db()
+        User.objects.filter(pk=person.pk).update(is_active=False, deactivated_at=now)
         login_sessions.end_all(person, because="deactivated")
         ApiKey.objects.filter(user=person, revoked_at=None).update(revoked_at=now, revoked_by=by)
         OneTimeLink.objects.filter(user=person, used_at=None, expires_at__gt=now).update(expires_at=now)
@@ -113,9 +110,11 @@ def rename(person: User, *, by: User, name: str, email: str, request: HttpReques
         if before == after:
             return False
         moved = before["email"] != email
+        if moved and person.is_service:
+            raise NotPossible("program", _("A program's account has no e-mail."))
         try:
             with transaction.atomic():
-                User.objects.filter(pk=person.pk).update(**after, session_version=F("session_version") + int(moved))
+                User.objects.filter(pk=person.pk).update(**after)
         except IntegrityError:
             raise NotPossible("known", _("This e-mail is in use.")) from None
         person.refresh_from_db()
@@ -131,7 +130,6 @@ def sign_out_everywhere(person: User, *, by: User, request: HttpRequest) -> None
     with transaction.atomic():
         person = _locked(person)
         _check(person, by=by, self_too=True)
-        person.sign_out_everywhere()
         login_sessions.end_all(person, because="signed_out_by_administrator")
         _record("person.signed_out", person, by=by, request=request, changes={})
 

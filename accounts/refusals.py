@@ -25,6 +25,13 @@ class PasswordExpired(Refused):
     message = _("Choose a new password first.")
 
 
+class FactorDemanded(Refused):
+    """The organisation demands a second factor: nothing but setting one up is allowed."""
+
+    code = "second_factor_demanded"
+    message = _("Set up a second factor first.")
+
+
 def wants_json(request: HttpRequest) -> bool:
     """Whether the caller prefers JSON over a page (`Accept: */*` is a page)."""
     return request.get_preferred_type(["text/html", "application/json"]) == "application/json"

@@ -90,7 +90,9 @@ def join(user: User, *, team_id: int, role: str = Role.MEMBER, sso: SsoConnectio
 
 
 def set_role(person: User, *, team: Team, role: str, by: User, request: HttpRequest) -> None:
-    """Adds the person to the team, or changes the role that she has there."""
+    """Adds the person to the team, or changes the role that she has there. Raises NotPossible for a program as manager."""
+    if person.is_service and role == Role.MANAGER:
+        raise NotPossible("program", _("A program manages no team."))
     with transaction.atomic():
         before = Membership.objects.filter(user=person, team=team).values_list("role", flat=True).first()
         if before == role:

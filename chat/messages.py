@@ -361,7 +361,6 @@ def _write(plan: _Plan, *, now: dt.datetime) -> Sent:
         # Who is cut off while this is under way has sent nothing: the cut waits for the row of this send, or this sees it.
         if not execute(_MOVE, plan.version + 1, now, plan.model.pk, leaf, home.pk, plan.version):
             raise _Moved
-            raise _Moved
         bell.ring_on_commit()
     home.version, home.updated_at, home.model = plan.version + 1, now, plan.model
     if plan.leaf_moves:

@@ -22,7 +22,7 @@ def models_for(user: User | AnonymousUser) -> QuerySet[LanguageModel]:
     if not isinstance(user, User) or not user.default_model:
         return served()
     own_first = Case(When(slug=user.default_model, then=Value(0)), default=Value(1))
-    return served().order_by(own_first, *LanguageModel._meta.ordering)
+    return served().order_by(own_first, "position", "name", "pk")
 
 
 def names_for(user: User) -> list[tuple[str, str]]:
