@@ -80,7 +80,7 @@ class CompanyAccounts(DefaultSocialAccountAdapter):
         if not isinstance(user, User) or state.get("user", user.pk) != user.pk:
             raise Refusal("changed")
         sso_entry.connect(arrival, way=way, known=known, user=user, request=request)
-        raise ImmediateHttpResponse(HttpResponseRedirect(reverse("accounts:company") + "?connected"))
+        raise ImmediateHttpResponse(HttpResponseRedirect(reverse("company:mine") + "?connected"))
 
     def on_authentication_error(
         self,
@@ -96,7 +96,7 @@ class CompanyAccounts(DefaultSocialAccountAdapter):
         raise ImmediateHttpResponse(sso_pages.refused(request, refusal, way=Way(provider.id, provider.name)))
 
     def get_connect_redirect_url(self, request: HttpRequest, socialaccount: Any) -> str:
-        return reverse("accounts:company")
+        return reverse("company:mine")
 
     def is_open_for_signup(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
         return False

@@ -17,11 +17,9 @@ from django.http import HttpRequest
 
 from accounts import audit, clock, invitations, sso_teams
 from accounts.models import Invitation, SsoConnection, User
+from accounts.models.people import NO_MAIL
 from accounts.refusals import NotPossible
 from accounts.sso_refusals import Refusal
-
-NO_MAIL = "no-mail.invalid"
-"""The domain of people whose company gave no address: it exists nowhere (RFC 2606), so that no letter ever leaves for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,11 +107,6 @@ def disconnect(account: SocialAccount, *, way: Way, user: User, request: HttpReq
 def domains_of(connection: SsoConnection) -> frozenset[str]:
     """The domains whose addresses this connection may vouch for."""
     return frozenset(line.strip().lower() for line in connection.email_domains.splitlines() if line.strip())
-
-
-def has_no_mail(email: str) -> bool:
-    """Whether this stands in the place of an address that nobody knows: never shown, never written to."""
-    return email.endswith(f"@{NO_MAIL}")
 
 
 def _refuse_who_may_not(user: User) -> None:

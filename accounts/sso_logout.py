@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-from typing import Any
 
 from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
@@ -24,14 +23,6 @@ BECAUSE = "company"
 def method_of(slug: str) -> str:
     """How a sign-in through this connection stands in LoginSession.method."""
     return f"sso:{slug}"[:32]
-
-
-def note(sender: Any, request: HttpRequest, user: Any, **kwargs: Any) -> None:
-    """On sign-in, after the session's row was made: what the issuer calls this sign-in."""
-    found = vars(request).get("sso_arrival")
-    number = login_sessions.current(request)
-    if found and number and found[1].session:
-        LoginSession.objects.filter(uuid=number).update(sso_session=found[1].session)
 
 
 def obey(token: str, *, connection: SsoConnection, request: HttpRequest) -> int:

@@ -149,4 +149,4 @@ def _verified(said: dict[str, Any], *, email: str, issuer: str, claims: dict[str
     if urlsplit(issuer).hostname in ENTRA:
         # Entra ID has no email_verified; this optional claim says that the tenant owns the address's domain.
         return said.get("xms_edov") in (True, 1, "1", "true")
-    return said.get("email_verified") in (True, "true")
+    return said.get("email_verified") is True or said.get("email_verified") == "true"

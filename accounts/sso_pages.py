@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
 from accounts import audit, lockout, tries
-from accounts.models import SsoConnection
 from accounts.sso_refusals import Refusal
 from accounts.tries import Limit
 
@@ -34,8 +33,8 @@ def refused(request: HttpRequest, refusal: Refusal, *, way: Way) -> HttpResponse
     return response
 
 
-def off(request: HttpRequest, *, connection: SsoConnection, address: str) -> HttpResponse:
+def off(request: HttpRequest, *, way: Way, address: str) -> HttpResponse:
     """Sends the browser to the company by a page rather than a redirect: our policy lets no form end at another site."""
-    response = render(request, "accounts/company_go.html", {"connection": connection, "address": address})
+    response = render(request, "accounts/company_go.html", {"way": way, "address": address})
     response["Cache-Control"] = "no-store"
     return response
