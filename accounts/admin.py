@@ -19,7 +19,6 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts import passwords
 from accounts.forms import languages, time_zones
 from accounts.models import Membership, Organisation, Team, User
 
@@ -101,7 +100,7 @@ class PersonAdmin(Choosing, People):
     filter_horizontal = ("user_permissions",)
     readonly_fields = ("uuid", "date_joined", "last_login")
     inlines = (MembershipInline,)
-    actions = ("make_link", "sign_out")
+    actions = ("sign_out",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Language and time"), {"fields": ("language", "time_zone")}),
@@ -129,13 +128,6 @@ class PersonAdmin(Choosing, People):
         super().save_model(request, obj, form, change)
         if change and CUTS & set(form.changed_data):
             obj.sign_out_everywhere()
-
-    @admin.action(description=_("Make a link to choose a new password"), permissions=["change"])
-    def make_link(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """For installations without mail: shown to the administrator, who hands it over."""
-        active = queryset.filter(is_active=True)[:20]
-        for user in (each for each in active if self._in_reach(request, each)):
-            messages.info(request, f"{user.email}: {passwords.link(user, request=request)}")
 
     @admin.action(description=_("Sign out everywhere"), permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:

@@ -1,6 +1,7 @@
 """Who is asking: drops sessions whose version is over, speaks the person's language, and keeps her clock.
 
-Refuses everything but a new password to somebody who signed in with a one-time password. Checks no other right.
+Refuses everything but a new password to somebody who signed in with a one-time password, and everything but setting up a second
+factor to somebody of whom the organisation demands one. Checks no other right.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts import devices, login_sessions, second_factor
 from accounts.models import Organisation, User
-from accounts.refusals import PasswordExpired, wants_json
+from accounts.refusals import FactorDemanded, PasswordExpired, Refused, wants_json
 from accounts.sessions import KEY
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -55,11 +57,19 @@ class Person:
             translation.activate(language)
         request.LANGUAGE_CODE = language
         timezone.activate(_zone(request, user=user))
-        response = _must_choose(request, user=user) or self.get_response(request)
+        response = self._held_back(request, user=user) or self.get_response(request)
+        devices.mark(request, response)
         if user is not None or getattr(request.user, "is_authenticated", False):
             response["Cache-Control"] = "no-store, private"
             patch_vary_headers(response, ["Cookie"])
         return response
+
+    def _held_back(self, request: HttpRequest, *, user: User | None) -> HttpResponse | None:
+        """What a signed-in person must do first, if anything; and that she is here is noted."""
+        if user is None:
+            return None
+        login_sessions.touch(request)
+        return _must_choose(request, user=user) or _must_enrol(request, user=user)
 
 
 def _signed_in(request: HttpRequest) -> User | None:
@@ -98,15 +108,32 @@ def _zone(request: HttpRequest, *, user: User | None) -> zoneinfo.ZoneInfo:
     return zoneinfo.ZoneInfo("UTC")
 
 
-def _must_choose(request: HttpRequest, *, user: User | None) -> HttpResponse | None:
+def _must_choose(request: HttpRequest, *, user: User) -> HttpResponse | None:
     """The way to "choose a new password", for every address but the few that must work before."""
-    if user is None or not user.password_expired:
-        return None
     change = reverse("account_change_password")
-    if request.path_info in (change, reverse("account_logout"), reverse("accounts:language")):
+    if not user.password_expired or request.path_info in (change, *_always()):
         return None
+    return _lead(request, to=change, refusal=PasswordExpired)
+
+
+def _must_enrol(request: HttpRequest, *, user: User) -> HttpResponse | None:
+    """The way to setting up a second factor where one is demanded. Who came through the company was asked there."""
+    if not second_factor.required_of(user, organisation=organisation_of(request)):
+        return None
+    pages = reverse("mfa_index")
+    open_ = (*_always(), reverse("account_change_password"), reverse("account_reauthenticate"))
+    if request.path_info.startswith(pages) or request.path_info in open_ or login_sessions.by_company(request):
+        return None
+    return None if second_factor.enrolled(user) else _lead(request, to=pages, refusal=FactorDemanded)
+
+
+def _always() -> tuple[str, str]:
+    return reverse("account_logout"), reverse("accounts:language")
+
+
+def _lead(request: HttpRequest, *, to: str, refusal: type[Refused]) -> HttpResponse:
     if wants_json(request):
-        raise PasswordExpired
+        raise refusal
     if request.headers.get("HX-Request"):
-        return HttpResponseClientRedirect(change)
-    return HttpResponseRedirect(change)
+        return HttpResponseClientRedirect(to)
+    return HttpResponseRedirect(to)

@@ -12,24 +12,38 @@ from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts.forms import Settings
+from accounts import audit_views, house_rules, profile, teams
+from accounts.middleware import organisation_of
 from accounts.models import User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def my_settings(request: HttpRequest) -> HttpResponse:
-    """Name, language and time zone."""
+    """Name, language, time zone, theme and default model."""
     assert isinstance(request.user, User)
-    form = Settings(request.POST or None, instance=User.objects.get(pk=request.user.pk))
+    form = profile.Profile(request.POST or None, instance=User.objects.get(pk=request.user.pk))
     if request.method == "POST" and form.is_valid():
-        form.instance.save(update_fields=["name", "language", "time_zone"])
+        profile.save(form, request=request)
         # Said in the new language, on a page in the new language.
         answer = HttpResponseRedirect(reverse("accounts:settings") + "?saved")
         if not form.cleaned_data["language"]:
             answer.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
         return answer
-    return render(request, "accounts/settings.html", {"form": form, "saved": "saved" in request.GET})
+    context = {"form": form, "saved": "saved" in request.GET, "managed": teams.managed_by(request.user)}
+    context["trail"] = audit_views.latest(request.user)
+    return render(request, "accounts/settings.html", context)
+
+
+@require_POST
+@login_required
+def agree_to_rules(request: HttpRequest) -> HttpResponse:
+    """Notes that the rules shown were agreed to, and goes back; rules that changed meanwhile are asked for again there."""
+    assert isinstance(request.user, User)
+    shown = request.POST.get("rules", "")
+    house_rules.agree(request.user, shown=shown, organisation=organisation_of(request), request=request)
+    back = request.POST.get("next", "")
+    return HttpResponseRedirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/")
 
 
 @require_POST
@@ -58,13 +72,8 @@ def language(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def forgotten(request: HttpRequest) -> HttpResponseBase:
     """Asks for a link by mail, or names whom to ask where no mail is configured."""
-    if not settings.EMAIL_URL:
-        return render(request, "account/no_mail.html")
+    sso_only = organisation_of(request).sso_only
+    if sso_only or not settings.EMAIL_URL:
+        return render(request, "account/no_mail.html", {"sso_only": sso_only})
     response: HttpResponseBase = allauth_views.password_reset(request)
     return response
-
-
-@require_http_methods(["GET", "HEAD"])
-def registration(request: HttpRequest) -> HttpResponse:
-    """Nobody registers through the web; the page says who makes accounts."""
-    return render(request, "account/signup_closed.html", status=403)

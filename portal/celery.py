@@ -15,9 +15,11 @@ broker.register()
 # How often each periodic job runs, in seconds; its task (portal.tasks) makes sure of it, whoever fires it.
 PERIODS = {
     "portal.sweep": 600.0,
+    "portal.send_mail": 60.0,
     "portal.check_holds": 300.0,
     "portal.clear_sessions": 86_400.0,
     "portal.empty_bin": 86_400.0,
+    "portal.verify_audit": 86_400.0,
 }
 
 app = Celery("portal")

@@ -34,7 +34,7 @@ LINGER_BYTES = 16 * 1024 * KB
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 # Forms that hash a password. Two hashes run at a time (accounts.hashers); more of these in threads would only wait
 # there, and every page behind them. So they wait here, on the loop, where waiting is free.
-HASHING = ("/accounts/login/", "/accounts/password/")
+HASHING = ("/accounts/login/", "/accounts/password/", "/accounts/confirm/", "/accounts/link/")
 HASHING_EXACTLY = "/api/v1/auth/token/"
 HASHING_AT_ONCE = 3
 

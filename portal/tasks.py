@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
 from django.contrib.sessions.models import Session
 
-from accounts import clock
+from accounts import audit_proof, clock, login_sessions, mail_sender, tries
 from chat import organising, recovery
 from portal import schedule
 from usage import recovery as usage_recovery
@@ -26,7 +26,8 @@ def sweep() -> None:
 
 def _sweep() -> dict[str, int]:
     now = clock.now()
-    return {**recovery.sweep(now=now), "holds": usage_recovery.settle_expired(now=now)}
+    counts = {"holds": usage_recovery.settle_expired(now=now), "tries": tries.sweep()}
+    return {**recovery.sweep(now=now), **counts}
 
 
 @shared_task(name="portal.check_holds", ignore_result=True)
@@ -44,15 +45,31 @@ def check_holds() -> None:
 
 @shared_task(name="portal.clear_sessions", ignore_result=True)
 def clear_sessions() -> None:
-    """Sessions that are over."""
-    over = Session.objects.filter(expire_date__lt=clock.now())
-    schedule.run_if_due("portal.clear_sessions", work=lambda: over.delete()[0])
+    """Sessions that are over, where somebody was signed in long ago, and old letters."""
+
+    def work() -> dict[str, int]:
+        over = Session.objects.filter(expire_date__lt=clock.now()).delete()[0]
+        return {"sessions": over, "sign-ins": login_sessions.sweep(), "letters": mail_sender.sweep()}
+
+    schedule.run_if_due("portal.clear_sessions", work=work)
+
+
+@shared_task(name="portal.send_mail", ignore_result=True)
+def send_mail() -> None:
+    """Letters that an earlier process left, and those to be tried again: a thread of this process sends them."""
+    schedule.run_if_due("portal.send_mail", work=mail_sender.wake_if_due)
 
 
 @shared_task(name="portal.empty_bin", ignore_result=True)
 def empty_bin() -> None:
     """Conversations that have rested in the bin for long enough. What they used stays counted."""
     schedule.run_if_due("portal.empty_bin", work=lambda: organising.purge(now=clock.now()))
+
+
+@shared_task(name="portal.verify_audit", ignore_result=True)
+def verify_audit() -> None:
+    """Whether the audit trail is whole; the finding stands on its page."""
+    schedule.run_if_due("portal.verify_audit", work=audit_proof.check_daily)
 
 
 @worker_init.connect
