@@ -196,7 +196,7 @@ def turns_for(generation: Generation, *, context_window: int) -> tuple[list[prom
     start = message.pk if generation.start_offset else message.parent_id
     if start is None:
         return [], 0
-    if message.depth < CHUNK:
+    if message.depth < min(CHUNK, PROMPT_MESSAGES):
         return _short_path(generation, start=start), 0
     ids = path_ids(start, limit=PROMPT_MESSAGES)
     length = message.depth + 1 if generation.start_offset else message.depth

@@ -31,8 +31,7 @@ ANSWERS = frozenset(
 """Failures that prove that the provider works: they end a trial well."""
 
 _Circuit = ProviderState.Circuit
-_MARKED = """
-SELECT 1 FROM providers_providerstate WHERE provider_id = %s AND (circuit = 'half_open' OR circuit = 'closed' AND failures > 0)
+_MARKED = """SELECT 1 FROM providers_providerstate WHERE provider_id = %s AND (circuit = 'half_open' OR circuit = 'closed' AND failures > 0)
 """
 _CLEAN = {"circuit": _Circuit.CLOSED, "failures": 0, "openings": 0, "reason": "", "opened_at": None, "retry_at": None}
 
