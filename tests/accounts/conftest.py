@@ -9,7 +9,9 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from tests.accounts.sso_issuer import company, issuer
 
+__all__ = ["company", "issuer"]
 PASSWORD = "pine needles on paper"
 
 SignIn = Callable[..., Any]
