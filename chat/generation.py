@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 
 from accounts import clock
 from accounts.models import Organisation
 from chat import claims, endings, prompts, queries, rendering
 from chat.live_out import Channel, LiveOut
 from chat.models import Delta, Generation
-from chat.writer import Dispatch, Writer
+from chat.writer import PATIENCE_S, Dispatch, Writer
 from providers import breaker, client, endpoints, failures
 from providers.failures import Failure, Kind
 from usage import estimates
@@ -295,7 +295,17 @@ class Answering:
     # --- ways to the threads ------------------------------------------------------------------------------------------
 
     async def _read(self, work: Any, *given: Any) -> Any:
-        return await self._loop.run_in_executor(self.services.readers, _with_connection, work, *given)
+        """A unit of database work that may be repeated: while the database is away the answer waits, as its words and its end do."""
+        until, pause = time.monotonic() + PATIENCE_S, 0.05
+        while True:
+            try:
+                return await self._loop.run_in_executor(self.services.readers, _with_connection, work, *given)
+            except (OperationalError, InterfaceError) as error:
+                if time.monotonic() >= until:
+                    raise
+                log.warning("answer %s waits for the database: %s", self.generation.uuid, type(error).__name__)
+            await asyncio.sleep(pause)
+            pause = min(1.0, pause * 2)
 
     async def _write(self, item: Dispatch | endings.Ending) -> bool:
         # An ending waits for the disk; that a call goes out does not.
