@@ -14,7 +14,7 @@ from django.utils.functional import Promise
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString
 from django.utils.text import capfirst
-from django.utils.translation import gettext, pgettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, devices
@@ -32,6 +32,9 @@ NOUNS: dict[str, str | Promise] = {
     "service": _("Accounts of programs"),
     "token": _("Programs signing in"),
     "key": _("API keys"),
+    "email": _("E-mail addresses"),
+    "mail": _("Mail"),
+    "rescue": _("Rescue"),
     "sso": _("Company sign-in"),
     "organisation": _("Organisation"),
     "provider": _("Providers"),
@@ -196,7 +199,7 @@ def _told(value: Any) -> str:
     if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, bool):
-        return pgettext("audit value", "yes") if value else pgettext("audit value", "no")
+        return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
         return ", ".join(_told(each) for each in value)
     if isinstance(value, dict):
