@@ -86,12 +86,12 @@ async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) ->
     watch = Watch(first_byte_s=limits.first_byte_s, gap_s=limits.gap_s)
     response = await _post(endpoint, body=_body(request, dialect=endpoint.dialect), limits=limits)
     body: Body = response.extensions["body"]
+    chunks = Chunks(reasoning_fields=endpoint.dialect.reasoning_fields, max_total=limits.max_total)
     try:
         _check_is_stream(response)
         body.allow(limits.max_raw)
         watch.start(body)
         reader = Reader(max_line=limits.max_line)
-        chunks = Chunks(reasoning_fields=endpoint.dialect.reasoning_fields, max_total=limits.max_total)
         ended = False
         while not ended:
             pieces, failure, ended = await _step(watch, reader=reader, chunks=chunks)
@@ -107,7 +107,10 @@ async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) ->
             raise Failure(Kind.CUT_OFF, detail="no finish_reason", dispatched=True)
     finally:
         watch.stop()
-        body.close()
+        if chunks.done:
+            body.leave()
+        else:
+            body.close()
     yield Finished(chunks.finish, chunks.usage, chunks.model, _request_id(response), chunks.odd)
 
 

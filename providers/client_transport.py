@@ -31,6 +31,9 @@ NEVER_SENT: tuple[type[Exception], ...] = (
 )
 ERROR_BODY = 64 * 1024
 """As much of an error's body is read, unpacked."""
+READ_OUT_S = 0.5
+"""So long the end of a body may take after its last event; then the connection is closed."""
+_leaving: set[asyncio.Task[None]] = set()
 
 
 class Body(httpx2.AsyncByteStream):
@@ -82,6 +85,26 @@ class Body(httpx2.AsyncByteStream):
         else:
             self._response.close()
 
+    def leave(self) -> None:
+        """The last event has come: what little follows is read beside, so that the connection serves the next request too."""
+        if self._content.is_eof() and self._content.at_eof():
+            self._response.release()
+            return
+        task = asyncio.get_running_loop().create_task(self._read_out())
+        _leaving.add(task)
+        task.add_done_callback(_leaving.discard)
+
+    async def _read_out(self) -> None:
+        read = 0
+        try:
+            async with asyncio.timeout(READ_OUT_S):
+                while read <= ERROR_BODY and (chunk := await self._content.readany()):
+                    read += len(chunk)
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            pass
+        finally:
+            self.close()
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
         while chunk := await self.read():
             yield chunk
@@ -128,7 +151,8 @@ class Transport(httpx2.AsyncBaseTransport):
         self._ssl = _ssl_context(endpoint.ca_bundle) if secure else None
 
     def _open_session(self) -> aiohttp.ClientSession:
-        options: dict[str, Any] = {"limit": 0, "keepalive_timeout": 15, "ssl": self._ssl or True}
+        # Shorter than what servers wait (uvicorn 5 s), so that no question goes into a connection that is being closed.
+        options: dict[str, Any] = {"limit": 0, "keepalive_timeout": 4, "ssl": self._ssl or True}
         if self._proxy.startswith("socks"):
             connector = self._socks_connector(options)
         else:

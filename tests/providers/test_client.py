@@ -350,3 +350,31 @@ def test_questions_one_after_the_other_share_a_connection() -> None:
 
     on_uvloop(work)
     assert connections == [3]
+
+
+def test_an_end_that_follows_the_last_event_late_still_leaves_the_connection_for_the_next_question() -> None:
+    connections: list[int] = []
+    body = ANSWER.partition(b"\r\n\r\n")[2]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connections.append(0)
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                await whole_request(reader)
+                connections[-1] += 1
+                writer.write(head + b"%x\r\n%s\r\n" % (len(body), body))
+                await asyncio.sleep(0.05)
+                writer.write(b"0\r\n\r\n")
+
+    async def work() -> Told:
+        async with serving(serve) as endpoint:
+            for _ in range(3):
+                told = await tell(endpoint, "hi")
+                assert told.text == "a"
+                await asyncio.sleep(0.3)
+            await close_all()
+        return told
+
+    on_uvloop(work)
+    assert connections == [3]
