@@ -85,6 +85,8 @@ def _action(row: Model, *, verb: str, fields: list[str], changes: dict[str, Any]
         if {"is_staff", "is_superuser", "user_permissions"} & set(fields):
             return "person.rights_changed"
     kind = audit.kind_of(row)
+    if kind == "provider" and verb == "changed" and "new_key" in fields:
+        return "provider.key_changed"
     own = f"{kind}.{verb}"
     return own if kind in OWN_WORDS and own in ACTIONS else f"row.{verb}"
 
