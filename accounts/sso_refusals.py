@@ -70,8 +70,8 @@ WORDS: dict[str, Words] = {
         _("Somebody else is signed in here now than when this was started."), _("Sign in, then connect again."), 409
     ),
     "answer": Words(_("Your company’s answer could not be believed, so nobody was signed in."), TELL, 400),
-    "unreachable": Words(_("Your company’s sign-in server does not answer."), TELL, 502),
-    "issuer": Words(_("Your company’s sign-in server refused."), TELL, 502),
+    "unreachable": Words(_("Your company’s sign-in server does not answer."), TELL, 503),
+    "issuer": Words(_("Your company’s sign-in server refused."), TELL, 400),
 }
 
 

@@ -14,7 +14,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import sso_entry, sso_flow, sso_logout, sso_pages, sso_ways
+from accounts import invitations, sso_entry, sso_flow, sso_logout, sso_pages, sso_ways
 from accounts.models import Organisation, SsoConnection, User
 from accounts.sso_entry import Way
 from accounts.sso_fetch import Unanswered
@@ -114,5 +114,6 @@ def _address(request: HttpRequest, *, way: Way, connecting: bool, after: str) ->
         response = provider.redirect(request, process=process, next_url=after or None)
         address: str = response.url
         return address
-    invitation = sso_ways.invitation(request)
+    # The button on the invitation's page; which one it is this browser remembers.
+    invitation = invitations.held_by(request) if "invitation" in request.POST and not connecting else None
     return sso_flow.begin(request, connection=way.connection, connecting=connecting, after=after, invitation=invitation)

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 
-from accounts import invitations
 from accounts.models import Organisation, SsoConnection, User
 from accounts.sso_entry import Way
 

@@ -14,19 +14,24 @@ import threading
 import time
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.test import Client
+
+from accounts import sso_metadata, sso_secrets
+from accounts.models import SsoConnection, User
 
 Claims = dict[str, Any]
 KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 OTHER_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 KID = "first"
+ADA = {"sub": "ada-1", "email": "ada@example.com", "email_verified": True, "name": "Ada Lovelace"}
 CALLBACK = re.compile(r"http://testserver(/accounts/company/[^/]+/callback/)\?(.*)")
 
 
@@ -161,7 +166,7 @@ class Handler(BaseHTTPRequestHandler):
     def say(self, status: int, said: Any, **headers: str) -> None:
         body = said if isinstance(said, bytes) else json.dumps(said).encode()
         self.send_response(status)
-        for name, value in {"Content-Type": "application/json", "Content-Length": str(len(body)), **headers}.items():
+        for name, value in ({"Content_Type": "application/json", "Content_Length": str(len(body))} | headers).items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(body)
@@ -206,3 +211,41 @@ class _Stay(urllib.request.HTTPRedirectHandler):
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
         return fp
+
+
+# --- fixtures ---
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    sso_metadata.forget()
+    started = Issuer(person=dict(ADA)).start()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def company(issuer: Issuer, db: None) -> SsoConnection:
+    """A connection that may make accounts for example.com."""
+    return SsoConnection.objects.create(
+        kind="oidc",
+        slug="company",
+        name="Example",
+        server_url=issuer.url,
+        client_id=issuer.client_id,
+        secret=sso_secrets.encrypt(issuer.secret),
+        email_domains="example.com",
+        makes_people=True,
+    )
+
+
+def who(client: Client) -> str:
+    """The address of whoever is signed in, "" if nobody is."""
+    found = User.objects.filter(pk=client.session.get("_auth_user_id") or 0).first()
+    return found.email if found else ""
+
+
+def refused(answer: Any) -> str:
+    """What a refusal says, in one line."""
+    assert answer.status_code >= 400, (answer.status_code, answer.get("Location"))
+    found = re.search(r'role="alert">.*?<b>(.*?)</b>', answer.content.decode(), re.S)
+    assert found
+    return found[1]

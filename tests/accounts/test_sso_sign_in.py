@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -11,51 +9,23 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
-from accounts import invitations, sso_metadata, sso_secrets
-from accounts.models import AuditEvent, LoginSession, Membership, Organisation, SsoConnection, SsoTeam, Team, User
+from accounts import invitations, sso_secrets
+from accounts.models import (
+    AuditEvent,
+    Invitation,
+    LoginSession,
+    Membership,
+    Organisation,
+    SsoConnection,
+    SsoTeam,
+    Team,
+    User,
+)
 from accounts.models.people import NO_MAIL
 from tests.accounts.conftest import PASSWORD
-from tests.accounts.sso_issuer import Issuer, at_issuer, begin, come_in
+from tests.accounts.sso_issuer import ADA, Issuer, at_issuer, begin, come_in, refused, who
 
 pytestmark = pytest.mark.django_db
-ADA = {"sub": "ada-1", "email": "ada@example.com", "email_verified": True, "name": "Ada Lovelace"}
-
-
-@pytest.fixture
-def issuer() -> Iterator[Issuer]:
-    sso_metadata.forget()
-    started = Issuer(person=dict(ADA)).start()
-    yield started
-    started.stop()
-
-
-@pytest.fixture
-def company(issuer: Issuer, db: None) -> SsoConnection:
-    """A connection that may make accounts for example.com."""
-    return SsoConnection.objects.create(
-        kind="oidc",
-        slug="company",
-        name="Example",
-        server_url=issuer.url,
-        client_id=issuer.client_id,
-        secret=sso_secrets.encrypt(issuer.secret),
-        email_domains="example.com",
-        makes_people=True,
-    )
-
-
-def who(client: Client) -> str:
-    """The address of whoever is signed in, "" if nobody is."""
-    found = User.objects.filter(pk=client.session.get("_auth_user_id") or 0).first()
-    return found.email if found else ""
-
-
-def refused(answer: Any) -> str:
-    """What a refusal says, in one line."""
-    assert answer.status_code >= 400, (answer.status_code, answer.get("Location"))
-    found = re.search(r'role="alert">.*?<b>(.*?)</b>', answer.content.decode(), re.S)
-    assert found
-    return found[1]
 
 
 def test_the_first_sign_in_makes_an_account_without_a_password(client: Client, company: SsoConnection) -> None:
@@ -233,12 +203,49 @@ def test_a_connection_that_is_off_opens_nothing(client: Client, company: SsoConn
 
 
 # --- invitations ---
-def invited(**fields: Any) -> dict[str, str]:
+def invited(**fields: Any) -> str:
+    """Invites a guest; returns the local address of the link."""
     by = User.objects.create_superuser("root@example.com", None)
     request: Any = Client().get("/accounts/login/").wsgi_request
-    guest = invitations.Guest(email="guest@elsewhere.example", **fields)
-    row = invitations.invite(guest, by=by, request=request).invitation
-    return {"uuid": str(row.uuid), "digest": row.digest}
+    sent = invitations.invite(invitations.Guest(email="guest@elsewhere.example", **fields), by=by, request=request)
+    return urlsplit(sent.link).path
+
+
+def test_an_invitation_is_accepted_through_the_company_whatever_address_that_tells(
+    client: Client, company: SsoConnection, issuer: Issuer
+) -> None:
+    SsoConnection.objects.update(makes_people=False)
+    team = Team.objects.create(name="Sales")
+    link = invited(team=team, role="manager", language="zh-hans")
+    issuer.person |= {"email": "private@elsewhere.example", "email_verified": False}
+    page = client.get(link).content.decode()
+    assert "Continue with Example" in page
+    answer = come_in(client, invitation="1")
+    assert (answer.status_code, answer["Location"]) == (302, "/")
+    guest = User.objects.get(email="guest@elsewhere.example")
+    assert (guest.name, guest.language, guest.has_usable_password()) == ("Ada Lovelace", "zh-hans", False)
+    assert [(row.team, row.role, row.sso) for row in guest.memberships.all()] == [(team, "manager", None)]
+    assert Invitation.objects.get().user == guest
+    later = Client()
+    come_in(later)
+    assert who(later) == "guest@elsewhere.example"
+
+
+def test_an_invitation_that_ends_on_the_way_makes_no_account(
+    client: Client, company: SsoConnection, issuer: Issuer
+) -> None:
+    SsoConnection.objects.update(makes_people=False)
+    client.get(invited())
+    back = at_issuer(begin(client, invitation="1"))
+    Invitation.objects.update(revoked_at="2026-01-01T00:00:00Z")
+    answer = client.get(back)
+    assert (answer.status_code, User.objects.count(), SocialAccount.objects.count()) == (410, 1, 0)
+
+
+def test_an_invitation_opened_in_another_browser_is_of_no_use_here(client: Client, company: SsoConnection) -> None:
+    SsoConnection.objects.update(makes_people=False)
+    Client().get(invited())
+    assert refused(come_in(client, invitation="1")) == "Nobody here is known under this company account."
 
 
 def test_whoever_is_invited_and_comes_without_the_link_gets_the_invitations_team(
