@@ -1,21 +1,18 @@
-"""What may be asked of an API key, and whose keys somebody may make and revoke. Judges; writes nothing.
-
-The rooms that know models say which ones a person may use (`offer_models`, in AppConfig.ready): this room does not know them.
-"""
+"""What may be asked of an API key, and whose keys somebody may make and revoke. Judges; writes nothing."""
 
 from __future__ import annotations
 
 import datetime as dt
 import ipaddress
 import unicodedata
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import scopes
+from accounts import people, profile, scopes
 from accounts.models import ApiKey, User
 from accounts.refusals import NotPossible
 
@@ -25,9 +22,6 @@ MOST_ADDRESSES = 50
 LONGEST_LIFE = dt.timedelta(days=5 * 366)
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Models = Callable[[User], Sequence[tuple[str, str]]]
-"""(name in the API, name for people) of what a person may use today."""
-_models: list[Models] = []
 
 
 class KeyRefused(NotPossible):
@@ -47,17 +41,6 @@ class Wanted:
     models: list[str]
     expires_at: dt.datetime | None
     allowed_ips: list[str]
-
-
-def offer_models(models: Models) -> None:
-    """`models(user)` lists what the person may use; registering twice is once."""
-    if models not in _models:
-        _models.append(models)
-
-
-def models_of(user: User) -> list[tuple[str, str]]:
-    """Every model that this person may use today: (name in the API, name for people)."""
-    return [pair for models in _models for pair in models(user)]
 
 
 def check(
@@ -123,11 +106,7 @@ def may_revoke(by: User, *, key: ApiKey) -> bool:
     user = key.user
     if by.pk == user.pk or may_make(by, user=user) or (user.is_service and user.owner_id == by.pk):
         return True
-    return by.is_staff and by.has_perm("accounts.delete_apikey") and _in_reach(by, person=user)
-
-
-def _in_reach(by: User, *, person: User) -> bool:
-    return by.is_superuser or not (person.is_staff or person.is_superuser)
+    return by.is_staff and by.has_perm("accounts.delete_apikey") and people.in_reach(by, person=user)
 
 
 def _name(given: str) -> str:
@@ -156,7 +135,7 @@ def _scopes(user: User, *, names: list[str]) -> list[str]:
 def _known_models(user: User, *, names: list[str]) -> list[str]:
     if len(names) > MOST_MODELS:
         raise KeyRefused("too_many_models", _("At most 100 models; none means all."), field="models")
-    known = {name for name, _label in models_of(user)} if names else set()
+    known = {name for name, _label in profile.models_for(user)} if names else set()
     for name in names:
         if name not in known:
             message = _("No model “%(name)s” is available to this account.") % {"name": str(name)[:60]}

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
+from typing import Any
 from urllib.parse import parse_qsl
 
 from django.conf import settings
@@ -21,7 +22,7 @@ from django.utils.crypto import constant_time_compare
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import api_keys, last_used, scopes, second_factor, tokens
+from accounts import api_keys, last_used, login_sessions, scopes, second_factor, tokens
 from accounts.models import ApiKey, Organisation, User
 from accounts.sessions import KEY
 
@@ -80,9 +81,10 @@ def authenticate(headers: Mapping[str, str], *, address: str, query: str = "", s
         raise Unauthenticated("wrong_header", _("Send the key as “Authorization: Bearer …”."))
     if session:
         key = parse_cookie(headers.get("cookie", "")).get(settings.SESSION_COOKIE_NAME, "")
-        found = principal_for_session(key) if key else None
+        held = _held(key)
+        found = _of_session(held)
         if found is not None:
-            _may_ask(found.user())
+            _may_ask(found.user(), by_company=str(held.get(login_sessions.METHOD, "")).startswith("sso:"))
             return found
     raise Unauthenticated("no_credential", _("Send an API key or an access token as “Authorization: Bearer …”."))
 
@@ -102,10 +104,19 @@ def principal_for_session(session_key: str) -> Principal | None:
 
     Two queries. For threads that serve no Django request: the caller closes the connection.
     """
+    return _of_session(_held(session_key))
+
+
+def _held(session_key: str) -> dict[str, Any]:
+    """What the session holds; nothing for an unknown one."""
     if not session_key:
-        return None
+        return {}
     store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    held = store.load()
+    found: dict[str, Any] = store.load()
+    return found
+
+
+def _of_session(held: dict[str, Any]) -> Principal | None:
     try:
         pk = int(held[SESSION_KEY])
     except (KeyError, ValueError):
@@ -141,7 +152,7 @@ def _by_key(secret: str, *, address: str) -> Principal:
     if api_keys.paused(user, organisation=organisation):
         message = _("The key pauses: its owner has to sign in through the company again.")
         raise Unauthenticated("key_paused", message, status=403)
-    _may_ask(user, organisation=organisation)
+    _may_ask(user, organisation=organisation, by_company=user.sso_at is not None)
     last_used.note(key, address=address or None)
     models = frozenset(key.model_names) or None
     return _principal(user, kind="key", allowed=scopes.effective(key.scopes, user=user), models=models, key=key)
@@ -179,12 +190,17 @@ def _principal(
     )
 
 
-def _may_ask(user: User, *, organisation: Organisation | None = None) -> None:
-    """Raises Unauthenticated for somebody who first has to do something in the browser."""
+def _may_ask(user: User, *, organisation: Organisation | None = None, by_company: bool = False) -> None:
+    """Raises Unauthenticated for somebody who first has to do something in the browser.
+
+    `by_company`: the company's own sign-in stands behind the credential; a second factor was its business.
+    """
     if user.is_service:
-        return
+        return  # nobody to choose or set up anything
     if user.password_expired:
         raise Unauthenticated("password_expired", _("Choose a new password first."), status=403)
+    if by_company:
+        return
     demanded = second_factor.required_of(user, organisation=organisation or Organisation.get())
     if demanded and not second_factor.enrolled(user):
         message = _("Set up a second factor in the browser first: this organisation asks for one.")

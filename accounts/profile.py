@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit
 from accounts.forms import languages, time_zones
-from accounts.models import Theme, User
+from accounts.models import ApiKey, Theme, User
 
 FIELDS = ("name", "language", "time_zone", "theme", "default_model")
 
@@ -79,8 +79,8 @@ class Profile(forms.ModelForm[User]):
         return theme
 
 
-def save(form: Profile, *, request: HttpRequest) -> None:
-    """Stores what the valid form changes, and writes it down."""
+def save(form: Profile, *, request: HttpRequest, key: ApiKey | None = None) -> None:
+    """Stores what the valid form changes, and writes it down; `key` is what she asked with, if it was one."""
     changed = [name for name in form.changed_data if name in FIELDS]
     if not changed:
         return
@@ -89,4 +89,4 @@ def save(form: Profile, *, request: HttpRequest) -> None:
     with transaction.atomic():
         user.save(update_fields=changed)
         changes = {name: (before[name], getattr(user, name)) for name in changed}
-        audit.record("person.changed", actor=user, request=request, target=user, changes=changes)
+        audit.record("person.changed", actor=key or user, request=request, target=user, changes=changes)

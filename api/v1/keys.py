@@ -5,6 +5,7 @@ A key never makes or rolls a key: one that leaked could otherwise outlive its ow
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
 from typing import Any, ClassVar
 
@@ -30,7 +31,7 @@ class Wanted(Body):
     name = serializers.CharField(max_length=200)
     scopes = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=50)
     models = serializers.ListField(child=serializers.CharField(max_length=200), required=False, max_length=200)
-    expires_at = serializers.DateTimeField(required=False, allow_null=True)
+    expires_at = serializers.DateTimeField(required=False, allow_null=True, default_timezone=dt.UTC)
     allowed_ips = serializers.ListField(child=serializers.CharField(max_length=60), required=False, max_length=200)
     service_account = serializers.UUIDField(required=False, allow_null=True)
 
@@ -116,7 +117,12 @@ def shown(key: ApiKey, *, organisation: Organisation) -> dict[str, Any]:
         "last_used_at": key.last_used_at,
         "revoked_at": key.revoked_at,
         "replaced_by": None if key.successor is None else str(key.successor.uuid),
-        "owner": {"id": str(key.user.uuid), "email": key.user.email, "is_service": key.user.is_service},
+        "owner": {
+            "id": str(key.user.uuid),
+            "email": key.user.shown_email,
+            "name": key.user.name,
+            "is_service": key.user.is_service,
+        },
     }
 
 
