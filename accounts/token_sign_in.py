@@ -39,6 +39,8 @@ def prove(email: str, *, password: str, code: str, request: HttpRequest) -> tupl
         user_login_failed.send(sender=__name__, credentials={"email": name}, request=request)
         user = None
     if not isinstance(user, User):
+        if organisation.sso_only:  # whatever name was given
+            raise Unauthenticated("company_only", sso_only.CLOSED, status=403)
         raise Unauthenticated(
             "wrong_credentials", _("E-mail or password is wrong, or this account can't sign in this way.")
         )
