@@ -11,7 +11,7 @@ from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import lockout, second_factor
+from accounts import lockout, second_factor, sso_only
 from accounts.authentication import Unauthenticated
 from accounts.models import Organisation, User
 
