@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import connection
+from django.db import close_old_connections, connection
 from django.db.models import Count, Sum
 
 from accounts import clock
@@ -223,5 +223,6 @@ def _working(*, broken: Iterable[int]) -> tuple[str, ...]:
 
 
 def title_of(conversation_id: int) -> str:
-    """The conversation's title now."""
+    """The conversation's title now. Asked for between requests, so a connection that has died meanwhile is replaced here."""
+    close_old_connections()
     return Conversation.objects.filter(pk=conversation_id).values_list("title", flat=True).first() or ""
