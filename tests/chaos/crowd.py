@@ -35,7 +35,7 @@ class Send:
 
 @dataclass(frozen=True)
 class Trouble:
-    """A request that a web process failed to answer: when it was asked, when that failed, when some process had answered it."""
+    """A request that a web process did not answer, or with 503: when it was asked, when that failed, when one had answered it."""
 
     web: int
     method: str
@@ -171,6 +171,7 @@ class Crowd:
                     self.sends.append(Send(began, now - began, tries, answer["generation_id"]))
                 return answer
             assert reply.status == 503, f"{method} {path}: {reply.status} {reply.text[:300]}"
+            met = met or (web, asked, time.monotonic())
             time.sleep(pause)
         raise AssertionError(f"{method} {path}: no answer within {STUBBORN_S:.0f} s")
 

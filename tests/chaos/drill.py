@@ -135,6 +135,11 @@ def _report(scene: Scene, *, rows: list[dict[str, Any]]) -> Report:
         for life in lives.values()
         if life.stuck_s > size.stuck_s
     ]
+    verdict.stuck += [
+        f"a {trouble.method} at web{trouble.web}: not answered for {trouble.answered - trouble.failed:.1f} s"
+        for trouble in scene.crowd.troubles
+        if trouble.answered - trouble.failed > size.stuck_s
+    ]
     verdict.changed += scene.observer.taken_back
     promised = [line for line in told if line["event"] == "promised"]
     report = Report(
@@ -200,10 +205,10 @@ def _faults(report: Report, *, scene: Scene, verdict: Verdict) -> None:
 
 
 def recoveries(scene: Scene, strike: Strike) -> list[float]:
-    """Seconds from a blow until each answer, or each reader and sender, that it hit went on or came to an end."""
-    if strike.requests:
-        met = [t for t in scene.crowd.troubles if f"web{t.web}" == strike.victim]
-        return [t.answered - max(t.asked, strike.at) for t in met if t.failed >= strike.at and t.asked <= strike.until]
+    """Seconds from a blow until each answer, and each request of a reader or sender, that it hit went on or came to an end."""
+    met = [t for t in scene.crowd.troubles if t.failed >= strike.at and t.asked <= max(strike.until, strike.at)]
+    at_victim = [t for t in met if strike.kind == "database" or f"web{t.web}" == strike.victim]
+    requests = [t.answered - max(t.asked, strike.at) for t in at_victim]
     lives = [(scene.observer.lives.get(each.id), each) for each in strike.held]
     if strike.kind == "database":
         # What was committed just before the blow is seen at the next look.
@@ -211,7 +216,7 @@ def recoveries(scene: Scene, strike: Strike) -> list[float]:
         found = [life.next_sign(after) for life, _each in lives if life is not None]
     else:
         found = [life.goes_on(strike.at, attempt=each.attempt) for life, each in lives if life is not None]
-    return [moment - strike.at for moment in found if moment is not None]
+    return requests + [moment - strike.at for moment in found if moment is not None]
 
 
 def spread(values: Iterable[float]) -> dict[str, Any]:
