@@ -151,7 +151,7 @@ def test_a_row_without_a_name_of_its_own_is_not_quoted() -> None:
     class Talk:
         title = "what somebody asked"
 
-    assert audit.name_of(Talk()) == ""  # type: ignore[arg-type]
+    assert audit.name_of(Talk()) == ""  # type: ignore[arg-type]  # stands for a row
 
 
 def test_recording_costs_the_same_whatever_came_before(

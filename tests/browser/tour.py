@@ -82,6 +82,7 @@ class Tour:
             "details": f"{home}/chat/messages/{self.answers[language]}/details/",
             "bin": f"{home}/chat/bin/",
             "settings": f"{home}/me/",
+            "trail": f"{home}/me/trail/",
             "new-password": f"{home}/accounts/password/change/",
             "sign-out": f"{home}/accounts/logout/",
             "not-found": f"{home}/nothing/",
@@ -99,6 +100,7 @@ class Tour:
             "setup-choose": f"{home}/setup/models/provider/{self.provider}/choose/",
             "setup-model": f"{home}/setup/models/{self.model}/",
             "setup-organisation": f"{home}/setup/organisation/",
+            "setup-audit": f"{home}/setup/audit/",
             "setup-person": f"{home}/setup/people/new/",
         }
 
