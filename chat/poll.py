@@ -33,6 +33,8 @@ Reply = Callable[[int, bytes], None]
 # A reader is served at most so often (seconds): little while few follow, seldom while many do.
 PACE_S, PACE_EACH_S, PACE_MOST_S = 0.03, 0.001, 0.5
 MOST_READERS = 64
+# A database that says nothing for so long (seconds) counts as away.
+DATABASE_S = 10.0
 WAITING = ("waiting", "queued")
 NOT_FOUND = orjson.dumps({"error": {"code": "not_found", "message": "This page does not exist, or is not yours."}})
 # As on the pages (portal.views): the page asks again, and nothing it has shown is taken away.
@@ -50,7 +52,9 @@ stopping = False
 class Poll:
     """`reply` is called exactly once, on the loop, unless the reader leaves before (`drop`)."""
 
-    __slots__ = ("_answer", "_asked", "_due", "_reader", "_reply", "_until", "opened", "over", "seen", "ticket", "wait")
+    __slots__ = (
+        "_answer", "_asked", "_due", "_reader", "_reply", "_until", "_work", "opened", "over", "seen", "ticket", "wait",
+    )  # fmt: skip
 
     def __init__(self, ticket: Ticket, *, seen: int, opened: int | None, wait: float, reply: Reply) -> None:
         self.ticket = ticket
@@ -61,6 +65,7 @@ class Poll:
         self._reply = reply
         self._until = 0.0
         self._due: asyncio.TimerHandle | None = None
+        self._work: asyncio.Future[Any] | None = None
         self._answer: LiveAnswer | None = None
         self._reader: Reader | None = None
         self._asked = False  # the watcher calls `wake` at the next change
@@ -77,6 +82,8 @@ class Poll:
         """The reader has gone."""
         self._rest()
         self.over = True
+        if self._work is not None:
+            self._work.cancel()  # what no thread has begun yet nobody needs any more
 
     def wake(self) -> None:
         """Something has changed, or the process is about to stop."""
@@ -173,6 +180,9 @@ class Poll:
 
     def _in_thread(self, work: Callable[..., Any], given: Any, *, then: Callable[[Any], None]) -> None:
         def done(future: asyncio.Future[Any]) -> None:
+            self._work = None
+            if future.cancelled():
+                return
             if self.over:
                 future.exception()  # nobody is there to be told
             elif isinstance(error := future.exception(), Error):
@@ -184,7 +194,11 @@ class Poll:
             else:
                 then(future.result())
 
-        asyncio.get_running_loop().run_in_executor(_threads, work, given).add_done_callback(done)
+        loop = asyncio.get_running_loop()
+        self._rest()
+        self._due = loop.call_later(DATABASE_S, self._say, 503, AWAY)  # it may stand still, and the reader shall know
+        self._work = loop.run_in_executor(_threads, work, given)
+        self._work.add_done_callback(done)
 
     def _say(self, status: int, body: bytes) -> None:
         if not self.over:

@@ -49,6 +49,7 @@ class Limits:
     idle_s: float = 15.0
     grace_s: float = 60.0  # from here on a sender must have managed `rate` on average
     rate: float = 8 * KB
+    patience_s: float = 15.0  # an answer of the application, from the whole body on
     linger_s: float = 2.0  # how long a refused sender is still listened to, so that it reads the refusal
 
 

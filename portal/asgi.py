@@ -38,6 +38,7 @@ limits = Limits(
     queue=settings.WEB_QUEUE,
     idle_s=settings.BODY_IDLE_S,
     grace_s=settings.BODY_GRACE_S,
+    patience_s=settings.WEB_PATIENCE_S,
 )
 guard = Guard(django_application, limits=limits)
 

@@ -23,6 +23,7 @@ EXAMPLES = ("insecure", "change", "secret", "example", "password", "django")
 RANGES = (
     ("PORT", 1, 65_535),
     ("WEB_THREADS", 1, 64),
+    ("WEB_PATIENCE_S", 1, 600),
     ("AXES_FAILURE_LIMIT", 1, 1000),
     ("ENGINE_PLACES", 1, 10_000),
     ("PERSON_CONCURRENCY", 1, 1000),

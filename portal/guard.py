@@ -85,13 +85,27 @@ class Guard:
                 environ = make_environ(cast(dict[str, Any], scope), path=path, body=body.file, size=body.size)
                 job = self.threads.submit(environ, done=done)
                 submitted = True
-                answer = await self._wait(job, scope, receive)
+                answer = await self._patiently(job, scope, receive)
         finally:
             if not submitted:
                 done()
         if answer is None:
             raise Refused(500, "server_error", "Something went wrong on the server.", close=False)
         return answer
+
+    async def _patiently(self, job: Job, scope: Scope, receive: Receive) -> Answer | None:
+        """Wait for a thread's answer, but not for ever: a database that stands still must not leave people before a white page.
+
+        A request that has a thread already goes on there; one that has none never runs.
+        """
+        try:
+            async with asyncio.timeout(self.limits.patience_s):
+                return await self._wait(job, scope, receive)
+        except TimeoutError:
+            job.abandoned = True
+            logger.warning("no answer to a %s within %.0f s", scope["method"], self.limits.patience_s)
+            text = "The server takes too long at the moment. Reload in a moment; what you sent may have been done."
+            raise Refused(503, "slow", text, close=False) from None
 
     async def _wait(self, job: Job, scope: Scope, receive: Receive) -> Answer | None:
         """Wait for a thread's answer. While the request still has to queue, a reader who leaves takes it along."""

@@ -334,6 +334,21 @@ def test_a_request_under_way_when_time_is_up_is_told_503_and_one_in_the_queue_ne
     run(story)
 
 
+def test_a_request_without_an_answer_is_told_503_in_time_and_one_still_in_the_queue_never_runs() -> None:
+    async def story() -> None:
+        application = Application()
+        application.go_on.clear()
+        guard = Guard(application, limits=Limits(threads=1, patience_s=0.3))
+        clients = [Client(b"a", method="POST", path=b"/1"), Client(b"b", method="POST", path=b"/2"), Client(path=b"/3")]
+        assert await asyncio.gather(*(client.ask(guard) for client in clients)) == [503] * 3
+        assert clients[0].headers[b"retry-after"] == b"2"
+        application.go_on.set()
+        await until(lambda: guard.threads.outstanding == 0)
+        assert [seen["PATH_INFO"] for seen in application.seen] == ["/1"]
+
+    run(story)
+
+
 urlpatterns = [path("here", lambda request: HttpResponse(request.body))]
 
 
