@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import uuid
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -107,10 +108,11 @@ def read_access(access: str) -> LoginSession:
     except TokenError:
         raise TokenRefused from None
     try:
-        found = LoginSession.objects.select_related("user").filter(uuid=token["sid"], kind=LoginSession.Kind.TOKEN)
-        session = found.first()
-    except (ValueError, TypeError):  # no UUID
-        session = None
+        number = uuid.UUID(token["sid"])
+    except ValueError:
+        raise TokenRefused from None
+    found = LoginSession.objects.select_related("user").filter(uuid=number, kind=LoginSession.Kind.TOKEN)
+    session = found.first()
     if session is None or not _alive(session) or not _belongs(token, session=session):
         raise TokenRefused
     return session
