@@ -35,6 +35,9 @@ admin.site.unregister(Group)
 # A second address would be a second way in: people have the one on their row.
 assert allauth_admin, "imported so that its registration is there to be taken back"
 admin.site.unregister(EmailAddress)
+# Whoever may write an identity may sign in as anybody: connections are made by their owner (/me/company/).
+assert social_admin, "imported so that its registration is there to be taken back"
+admin.site.unregister((SocialAccount, SocialApp, SocialToken))
 
 CUTS = {"is_active", "is_staff", "is_superuser", "email", "password_expired"}
 """Changing one of these ends the person's sessions."""
