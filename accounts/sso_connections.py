@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -38,6 +38,12 @@ def people_of(connection: SsoConnection) -> QuerySet[User]:
     """Who is known under an account of this issuer."""
     accounts = SocialAccount.objects.filter(provider=connection.slug).values("user")
     return User.objects.filter(pk__in=accounts)
+
+
+def connected_to() -> dict[str, int]:
+    """How many people each connection knows, by its short name."""
+    counted = SocialAccount.objects.values("provider").annotate(people=Count("user", distinct=True))
+    return {row["provider"]: row["people"] for row in counted}
 
 
 def fixed_fields(connection: SsoConnection) -> tuple[str, ...]:
@@ -99,7 +105,7 @@ def remove(connection: SsoConnection, *, request: HttpRequest) -> None:
         rows = LoginSession.objects.filter(method=sso_logout.method_of(connection.slug), ended_at=None)
         for row in rows:
             login_sessions.end(row, because=sso_logout.BECAUSE)
-        changes = {"people": (count, 0)}
+        changes = {"connected": (count, 0)}
         audit.record("sso.connection_removed", request=request, target=connection, changes=changes)
         SsoConnection.objects.filter(pk=connection.pk).delete()
 

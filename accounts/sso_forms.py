@@ -209,7 +209,10 @@ class GroupsForm(forms.Form):
                 label=_("Team"), choices=teams, required=False, initial=row.team_id if row else ""
             )
             self.fields[f"role{number}"] = forms.ChoiceField(
-                label=_("Role"), choices=Membership.Role.choices, initial=row.role if row else Membership.Role.MEMBER
+                label=_("Role"),
+                choices=Membership.Role.choices,
+                required=False,
+                initial=row.role if row else Membership.Role.MEMBER,
             )
             for name in ("group", "team", "role"):  # the table's head names the column, not the row
                 field = self.fields[f"{name}{number}"]
@@ -225,7 +228,7 @@ class GroupsForm(forms.Form):
         """What was entered."""
         given = self.cleaned_data
         return [
-            (given[f"group{n}"], int(given[f"team{n}"]), given[f"role{n}"])
+            (given[f"group{n}"], int(given[f"team{n}"]), given.get(f"role{n}") or Membership.Role.MEMBER)
             for n in range(self.count)
             if given.get(f"group{n}") and given.get(f"team{n}")
         ]

@@ -140,8 +140,9 @@ class Named:
 
 def _overview(request: HttpRequest, *, refused: NotPossible | None = None, status: int = 200) -> HttpResponse:
     rows = list(SsoConnection.objects.order_by("pk"))
+    people = sso_connections.connected_to()
     context = {
-        "connections": [(row, Named(row.kind), sso_connections.people_of(row).count()) for row in rows],
+        "connections": [(row, Named(row.kind), people.get(row.slug, 0)) for row in rows],
         "kinds": KINDS,
         "only": Organisation.get().sso_only,
         "may_close": sso_only.came_in_just_now(request),
