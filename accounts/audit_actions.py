@@ -30,7 +30,7 @@ ACTIONS: dict[str, str | Promise] = {
     "person.rights_changed": _("%(actor)s changed what %(target)s may do."),
     "person.signed_out": _("%(actor)s signed %(target)s out everywhere."),
     "email.changed": _("%(target)s changed the own e-mail address."),
-    "password.changed": _("%(actor)s changed their own password."),
+    "password.changed": _("%(actor)s chose a new password."),
     "password.set": _("%(actor)s set a new password for %(target)s."),
     "password.reset": _("%(target)s chose a new password through a link."),
     "password.link_made": _("%(actor)s made a link with which %(target)s can choose a new password."),

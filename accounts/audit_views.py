@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -53,7 +54,11 @@ def export(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         file = make(search, before=audit_search.cursor(request.POST))
         numbers = f"{file.first}-{file.last}"
-        changes: dict[str, list[Any]] = {"format": [None, ending], "events": [None, file.count], "numbers": [None, numbers]}
+        changes: dict[str, list[Any]] = {
+            "format": [None, ending],
+            "events": [None, file.count],
+            "numbers": [None, numbers],
+        }
         if told := search.told():
             changes["filter"] = [None, told]
         audit.record("audit.exported", request=request, changes=changes)
@@ -68,7 +73,7 @@ def mine(request: HttpRequest) -> HttpResponse:
     """What was done to the own account, by whomever, and who looked at what is one's own. Nobody else's events."""
     assert isinstance(request.user, User)
     page = audit_search.about(request.user, before=audit_search.cursor(request.GET))
-    lines = [_for_oneself(line, person=request.user) for line in audit_words.lines(page.events)]
+    lines = _for_oneself(page.events, person=request.user)
     context = {
         "days": _by_day(lines),
         "older": f"?before={page.after}" if page.after else "",
@@ -80,15 +85,14 @@ def mine(request: HttpRequest) -> HttpResponse:
 def latest(person: User) -> list[dict[str, Any]]:
     """The newest few of the same, for the person's own page. One query."""
     page = audit_search.about(person, most=FEW)
-    return _by_day([_for_oneself(line, person=person) for line in audit_words.lines(page.events)])
+    return _by_day(_for_oneself(page.events, person=person))
 
 
-def _for_oneself(line: audit_words.Line, *, person: User) -> audit_words.Line:
-    """Where a colleague sits is not told; where somebody came from who acted in one's own name, or failed to, is."""
-    event: AuditEvent = line.event
-    if event.actor in (None, person.uuid):
-        return line
-    return audit_words.Line(event, line.sentence, line.changes, "", "")
+def _for_oneself(events: list[AuditEvent], *, person: User) -> list[audit_words.Line]:
+    """Where a colleague sits is not told; where somebody came from who acted in one's own name, or tried to, is."""
+    lines = audit_words.lines(events, reader=person.uuid)
+    others = (line.event.actor not in (None, person.uuid) for line in lines)
+    return [replace(line, device="", place="") if other else line for line, other in zip(lines, others, strict=True)]
 
 
 def _by_day(lines: list[audit_words.Line]) -> list[dict[str, Any]]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
+from uuid import UUID
 
 from django.apps import apps
 from django.core.exceptions import FieldDoesNotExist
@@ -17,7 +18,7 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, devices
+from accounts import audit, devices, people_rights
 from accounts.audit_actions import ACTIONS
 from accounts.models import AuditEvent
 
@@ -72,6 +73,18 @@ FIELDS: dict[str, str | Promise] = {
     "unknown_name": _("mark of the name"),
 }
 """Words for fields that are no columns; the others are called as their column is."""
+VALUES: dict[str, dict[str, str | Promise]] = {
+    "role": {
+        "administrator": _("administrator"),
+        "staff": _("staff"),
+        "colleague": _("colleague"),
+        "member": _("member"),
+        "manager": _("manager"),
+    },
+    "method": {"password": _("password"), "otp": _("code"), "totp": _("code app"), "webauthn": _("passkey")},
+    "kind": {"totp": _("code app"), "webauthn": _("passkey"), "recovery_codes": _("recovery codes")},
+}
+"""Words for values, by their field."""
 KINDS: dict[str, str | Promise] = {
     "letter": _("a letter"),
     "link": _("a one-time link"),
@@ -104,25 +117,32 @@ class Line:
     place: str
 
 
-def lines(events: Iterable[AuditEvent], *, search_at: str = "") -> list[Line]:
-    """The events in words. With `search_at` (an address) each name leads to what else was done by or to it."""
-    return [line(event, search_at=search_at) for event in events]
+def lines(events: Iterable[AuditEvent], *, search_at: str = "", reader: UUID | None = None) -> list[Line]:
+    """The events in words. With `search_at` (an address) each name leads to what else was done by or to it; `reader` is "you"."""
+    return [line(event, search_at=search_at, reader=reader) for event in events]
 
 
-def line(event: AuditEvent, *, search_at: str = "") -> Line:
+def line(event: AuditEvent, *, search_at: str = "", reader: UUID | None = None) -> Line:
     """One event in words."""
     both = {**event.changes, **event.private}
     told = [_change(event, field=field, pair=pair) for field, pair in both.items()]
     device = devices.words(event.device) if event.device else ""
-    return Line(event, sentence(event, search_at=search_at), told, device, event.address)
+    return Line(event, sentence(event, search_at=search_at, reader=reader), told, device, event.address)
 
 
-def sentence(event: AuditEvent, *, search_at: str = "") -> SafeString:
+def sentence(event: AuditEvent, *, search_at: str = "", reader: UUID | None = None) -> SafeString:
     """Who did what to whom."""
     template = str(ACTIONS.get(event.action, f"%(actor)s: {event.action} %(target)s"))
     shape = str(conditional_escape(template)).replace("{", "").replace("}", "")
     for name in ("actor", "target"):
         shape = shape.replace(f"%({name})s", f"{{{name}}}")
+    if reader:
+        names = {"actor": actor_of(event), "target": target_of(event)}
+        names |= {"actor": gettext("You")} if event.actor == reader else {}
+        names |= {"target": gettext("your account")} if event.target == reader else {}
+        return format_html(
+            shape.replace("%%", "%"), **{name: format_html("<b>{}</b>", word) for name, word in names.items()}
+        )
     actor = _name(actor_of(event), known=bool(event.actor_name and event.actor), field="who", search_at=search_at)
     target = _name(target_of(event), known=bool(event.target_name), field="whom", search_at=search_at)
     return format_html(shape.replace("%%", "%"), actor=actor, target=target)
@@ -171,8 +191,11 @@ def _name(name: str, *, known: bool, field: str, search_at: str) -> SafeString:
 
 
 def _change(event: AuditEvent, *, field: str, pair: list[Any]) -> Change:
-    before, after = pair
-    return Change(_label(field, kind=event.target_kind), _told(before), _told(after))
+    words = (
+        {bundle.slug: bundle.title for bundle in people_rights.bundles()} if field == "may" else VALUES.get(field, {})
+    )
+    before, after = (_told(value, words=words) for value in pair)
+    return Change(_label(field, kind=event.target_kind), before, after)
 
 
 def _label(field: str, *, kind: str) -> str:
@@ -195,13 +218,13 @@ def _models() -> dict[str, Any]:
     }
 
 
-def _told(value: Any) -> str:
+def _told(value: Any, *, words: Mapping[str, str | Promise]) -> str:
     if value is None or value in ("", [], {}):
         return ""
     if isinstance(value, bool):
         return gettext("yes") if value else gettext("no")
     if isinstance(value, list):
-        return ", ".join(_told(each) for each in value)
+        return ", ".join(_told(each, words=words) for each in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key} = {_told(each)}" for key, each in value.items())
-    return str(value)
+        return ", ".join(f"{key} = {_told(each, words=words)}" for key, each in value.items())
+    return " + ".join(str(words.get(part, part)) for part in str(value).split(" + "))

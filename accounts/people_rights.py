@@ -78,3 +78,4 @@ def register_own() -> None:
             ("accounts.change_organisation",),
         )
     )
+    register(Bundle("audit", _("See and export the audit trail"), ("accounts.view_auditevent",)))
