@@ -25,6 +25,8 @@ class Kind:
     orphaned: str | Promise
     of: Callable[[User], Sequence[str]]
     hand_over: Callable[[User, User | None, User | None], None]
+    advice: str | Promise = ""
+    """What whoever takes over should do next."""
 
 
 @dataclass(frozen=True, slots=True)

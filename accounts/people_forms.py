@@ -34,6 +34,20 @@ class ColleagueField(forms.EmailField):
         return found
 
 
+class TeamField(forms.ModelChoiceField[Team]):
+    """One of the teams that were offered, by its public number; asks for them once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(Team.objects.none(), to_field_name="uuid", **kwargs)
+        self.offered: list[Team] = []
+
+    def offer(self, teams: QuerySet[Team]) -> None:
+        """The teams to choose from."""
+        self.queryset, self.offered = teams, list(teams)
+        none = [] if self.required else [("", _("None"))]
+        self.choices = [*none, *((str(team.uuid), team.name) for team in self.offered)]
+
+
 class NameAndEmail(forms.Form):
     """How a colleague is called, and the address that is the name at the sign-in."""
 
@@ -88,14 +102,14 @@ class Member(forms.Form):
 class Joining(forms.Form):
     """Which team a person joins, and as what."""
 
-    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.none(), empty_label=None)
+    team = TeamField(label=_("Team"))
     role = forms.ChoiceField(label=_("Role"), choices=Membership.Role.choices)
 
     def offer(self, teams: QuerySet[Team]) -> None:
         """The teams to choose from."""
         field = self.fields["team"]
-        assert isinstance(field, forms.ModelChoiceField)
-        field.queryset = teams
+        assert isinstance(field, TeamField)
+        field.offer(teams)
 
 
 class Leaving(forms.Form):
@@ -122,7 +136,7 @@ class Guest(forms.Form):
     name = forms.CharField(label=_("Name"), max_length=NAME, required=False, help_text=_("Can be left empty."))
     language = forms.ChoiceField(label=_("Language"), required=False)
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
-    team = forms.ModelChoiceField(label=_("Team"), queryset=Team.objects.none(), required=False, empty_label=_("None"))
+    team = TeamField(label=_("Team"), required=False)
     role = forms.ChoiceField(
         label=_("Role in the team"), choices=Membership.Role.choices, required=False, initial=Membership.Role.MEMBER
     )
@@ -139,8 +153,8 @@ class Guest(forms.Form):
         if not may_choose_team:
             del self.fields["team"], self.fields["role"]
         else:
-            assert isinstance(team, forms.ModelChoiceField)
-            team.queryset = Team.objects.all()
+            assert isinstance(team, TeamField)
+            team.offer(Team.objects.all())
 
     def guest(self) -> invitations.Guest:
         """Whom the valid form names."""

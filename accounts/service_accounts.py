@@ -83,4 +83,5 @@ def _hand_over(person: User, heir: User | None, by: User | None) -> None:
 def register() -> None:
     """Who leaves hands these over."""
     orphaned = _("They are switched off as well, and their keys end.")
-    belongings.register(belongings.Kind("programs", _("Accounts of programs"), orphaned, _of, _hand_over))
+    advice = _("Their keys go on working for whoever takes over. Who leaves may know them: have them replaced soon.")
+    belongings.register(belongings.Kind("programs", _("Accounts of programs"), orphaned, _of, _hand_over, advice))

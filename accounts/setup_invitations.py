@@ -35,7 +35,7 @@ PAGE = 50
 def invitation_list(request: HttpRequest) -> HttpResponse:
     """The form for one, and the list with its states."""
     by = acting(request)
-    form = Guest(request.POST or None, may_choose_team=by.has_perm("accounts.change_team"))
+    form = Guest(request.POST if request.method == "POST" else None, may_choose_team=by.has_perm("accounts.change_team"))
     if request.method == "POST" and form.is_valid():
         try:
             sent = invitations.invite(form.guest(), by=by, request=request, days=form.cleaned_data["days"])

@@ -169,7 +169,7 @@ def sign_out(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def deactivate(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Shows what the person owns and asks who takes it over; then cuts everything."""
     found = people_queries.person_for(uuid)
-    form = Leaving(request.POST or None)
+    form = Leaving(request.POST if request.method == "POST" else None)
     if request.method != "POST" or not form.is_valid():
         context = {
             "person": found,

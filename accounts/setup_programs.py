@@ -29,7 +29,7 @@ MANAGE = "accounts.manage_service_accounts"
 def program_list(request: HttpRequest) -> HttpResponse:
     """All of them; a post makes one."""
     by = acting(request)
-    form = Program(request.POST or None, initial={"owner": by.email})
+    form = Program(request.POST if request.method == "POST" else None, initial={"owner": by.email})
     if request.method == "POST" and form.is_valid():
         given = form.cleaned_data
         try:

@@ -23,7 +23,7 @@ from accounts.setup_people import acting, done
 @administrator("accounts.view_team")
 def team_list(request: HttpRequest) -> HttpResponse:
     """All teams; a post makes one."""
-    form = TeamFields(request.POST or None)
+    form = TeamFields(request.POST if request.method == "POST" else None)
     if request.method != "POST":
         return render(request, "setup/teams.html", {"teams": teams.listed(), "form": form})
     if not acting(request).has_perm("accounts.add_team"):

@@ -26,8 +26,9 @@ log = logging.getLogger(__name__)
 # An answer is forgotten, and a session's right is looked up again, when nobody has asked for this long (seconds).
 FORGET_S = 30.0
 VET_S = 1.0
-# A session's right counts while it was confirmed within this.
-VETTED_S = 3.0
+# A session's right counts while it was confirmed within this: who is cut off reads nothing after two seconds, also once nothing
+# is being written and nobody vets. Where vetting is late the database is asked for each poll.
+VETTED_S = 1.9
 # With so many answers at once their open blocks are rendered half as often as one alone would be.
 MANY = 100
 # The share of the time that rendering open blocks may take.
