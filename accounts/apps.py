@@ -12,11 +12,18 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from allauth.account.signals import password_changed
-        from django.contrib.auth.signals import user_logged_in
+        from allauth.account.signals import password_changed, password_reset
+        from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from accounts import audit_signals, sessions
+        from accounts import audit_signals, login_sessions, people_rights, service_accounts, sessions, teams
 
         user_logged_in.connect(sessions.mark, dispatch_uid="accounts.session.signed_in")
         password_changed.connect(sessions.mark, dispatch_uid="accounts.session.password_changed")
+        password_reset.connect(sessions.opened, dispatch_uid="accounts.session.password_reset")
+        user_logged_in.connect(login_sessions.begin, dispatch_uid="accounts.login_session.begins")
+        password_changed.connect(login_sessions.follow, dispatch_uid="accounts.login_session.goes_on")
+        user_logged_out.connect(login_sessions.finish, dispatch_uid="accounts.login_session.ends")
         audit_signals.connect()
+        teams.register()
+        service_accounts.register()
+        people_rights.register_own()
