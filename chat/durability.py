@@ -1,12 +1,18 @@
 """Which commits wait for the disk: a send and an ending do; what only says how far the work has come does not.
 
-A commit that does not wait survives the death of every process; a power cut may take the last ones back, consistently, and the
-work they spoke of is then done again.
+A commit that does not wait survives the death of each of our processes. A power cut, and on a server a crash of the database, may
+take the last ones back, consistently (the newest first), and the work they spoke of is then done again. So on a server it is on the
+disk that a call goes out, and with it the claim before it: or an answer whose claim was taken back would be paid and written twice.
 """
 
 from __future__ import annotations
 
 from django.db import connection
+
+
+def may_be_taken_back() -> bool:
+    """Whether a commit that did not wait may be undone by less than a power cut: a server can crash without its machine."""
+    return connection.vendor == "postgresql"
 
 
 def relax() -> None:

@@ -62,10 +62,10 @@ class Engine:
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="reader")
         self._live_out = LiveOut(self.owner)
         self._writer = Writer(self.owner)
-        self._noter = Writer(self.owner, durable=False)
+        self._noter = Writer(self.owner, durable=durability.may_be_taken_back())
         self._title_writer = ThreadPoolExecutor(1, thread_name_prefix="title")
         self._leases = leases.LeaseKeeper(
-            self.owner, alive=self._loop_alive, running=lambda: len(self.answers), announce=self._beat_row
+            self.owner, alive=self._loop_alive, running=lambda: list(self.answers), announce=self._beat_row
         )
         self._services = Services(
             self.owner, self._live_out, self._writer, self._noter, self._readers, self._title_writer
@@ -156,12 +156,15 @@ class Engine:
         return time.monotonic() - self._ticked < LOOP_SILENT_S
 
     async def _answer(self, claimed: claims.Claimed) -> None:
-        answer = Answering(claimed, services=self._services)
-        self.answers[claimed.generation.pk] = answer
+        pk = claimed.generation.pk
+        if former := self.answers.get(pk):
+            former.stop("lost")  # its claim was taken back when the database crashed, and we were the next to take it
+        answer = self.answers[pk] = Answering(claimed, services=self._services)
         try:
             await answer.run()
         finally:
-            self.answers.pop(claimed.generation.pk, None)
+            if self.answers.get(pk) is answer:
+                del self.answers[pk]
             self._wake.set()  # the end of an own answer: somebody may have waited for the place
 
     async def _title(self, wanted: titles.Wanted) -> None:

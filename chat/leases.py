@@ -6,7 +6,7 @@ import datetime as dt
 import logging
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
@@ -24,9 +24,12 @@ def lease_end() -> object:
     return Now() + dt.timedelta(seconds=settings.LEASE_S)
 
 
-def renew(owner: uuid.UUID) -> int:
-    """Renews all leases of a worker; how many is returned. Rows are locked in order of id, as everywhere."""
-    held = Generation.objects.filter(lease_owner=owner, state__in=Generation.HELD)
+def renew(owner: uuid.UUID, *, running: Collection[int]) -> int:
+    """Renews a worker's leases on what it has at work; how many is returned. Rows are locked in order of id, as everywhere.
+
+    What it holds by its name only (a claim or an end that was committed or lost unheard) runs out, and the reaper sees to it.
+    """
+    held = Generation.objects.filter(lease_owner=owner, state__in=Generation.HELD, pk__in=running)
     if connection.vendor != "postgresql":
         if not held.exists():
             return 0
@@ -58,7 +61,7 @@ class LeaseKeeper:
         owner: uuid.UUID,
         *,
         alive: Callable[[], bool],
-        running: Callable[[], int],
+        running: Callable[[], Collection[int]],
         announce: Callable[[], None] = lambda: None,
     ) -> None:
         self.owner = owner
@@ -88,10 +91,11 @@ class LeaseKeeper:
         try:
             close_old_connections()
             durability.relax()
+            running = self._running()
             beating = WorkerHeartbeat.objects.filter(pk=self.owner)
-            if not beating.update(beat_at=Now(), running=self._running()):
+            if not beating.update(beat_at=Now(), running=len(running)):
                 self._announce()
-            renew(self.owner)
+            renew(self.owner, running=running)
         except Error as error:
             log.log(logging.WARNING if self._renewed else logging.DEBUG, "leases not renewed: %s", type(error).__name__)
             connection.close()

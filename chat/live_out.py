@@ -2,6 +2,8 @@
 
 The insert itself is the fence: a piece is written only where the attempt still holds its lease. What does not come back is
 asked for once more (the clock may have stepped); what is really lost is told to its owner, and nothing more is written for it.
+After the connection was lost, the last pieces are written again where they are missing: a server that crashed may have taken
+them back, and a hole in the text, or words in an answer that counts as mute, must not be what a reaper finds.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ import logging
 import threading
 import time
 import uuid
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.conf import settings
 from django.db import Error, close_old_connections, connection, transaction
@@ -24,6 +28,9 @@ log = logging.getLogger(__name__)
 # A row's text is at most this long; SQLite takes 32,766 parameters a statement.
 MAX_PIECE = 16_384
 MAX_ROWS = 4_000
+# For so long (seconds) pieces are kept after their commit; a server has written its log to the disk after 0.6.
+KEPT_S = 2.0
+Row = tuple[int, int, int, int, str]  # generation, attempt, seq, kind, text
 
 
 @dataclass
@@ -60,6 +67,8 @@ class LiveOut:
         self._urgent = threading.Event()
         self._stopping = False
         self.tick_s = settings.FLUSH_S
+        self._kept: deque[tuple[float, Channel, Row]] = deque()
+        self._raw: Any = None  # the driver's connection that the last pieces went out by
         self._thread = threading.Thread(target=self._run, name="live-out", daemon=True)
 
     def start(self) -> None:
@@ -114,8 +123,9 @@ class LiveOut:
         with self._lock:
             batch: list[Channel] = list(self._dirty.values())
             self._dirty.clear()
-            rows = [(c.generation_id, c.attempt, *piece) for c in batch for piece in c.take()]
-        written = self._write(rows, fresh=[c for c in batch if not c.shown])
+            pieces = [(c, (c.generation_id, c.attempt, *piece)) for c in batch for piece in c.take()]
+        written = self._write([row for _c, row in pieces], fresh=[c for c in batch if not c.shown])
+        self._keep(pieces)
         for channel in batch:
             if channel.generation_id in written:
                 channel.shown = True
@@ -125,18 +135,35 @@ class LiveOut:
         if self._dirty:
             self._urgent.set()
 
-    def _write(self, rows: list[tuple[int, int, int, int, str]], *, fresh: list[Channel]) -> set[int]:
-        """Writes rows (generation, attempt, seq, kind, text); the ids that hold their lease come back."""
+    def _keep(self, pieces: list[tuple[Channel, Row]]) -> None:
+        now = time.monotonic()
+        self._kept.extend((now, channel, row) for channel, row in pieces)
+        while self._kept and (self._kept[0][0] < now - KEPT_S or self._kept[0][1].closed):
+            self._kept.popleft()
+
+    def _with_kept(self, rows: list[Row], fresh: list[Channel]) -> tuple[list[Row], list[Channel]]:
+        """After the connection was lost: also what went out just before, and the step to streaming of those answers."""
+        raw, self._raw = self._raw, connection.connection
+        if raw is None or raw is self._raw or not durability.may_be_taken_back():
+            return rows, fresh
+        kept = [(channel, row) for _at, channel, row in self._kept if not (channel.closed or channel.lost)]
+        begun = {channel.generation_id: channel for channel in [*(c for c, _row in kept), *fresh]}
+        return [*(row for _channel, row in kept), *rows], [*begun.values()]
+
+    def _write(self, rows: list[Row], *, fresh: list[Channel]) -> set[int]:
+        """Writes rows; the ids that hold their lease come back."""
         tries = 0
         while True:
             try:
                 close_old_connections()
+                connection.close_if_health_check_failed()
                 durability.relax()
-                written = self._insert(rows, fresh=fresh)
-                late = {row[0]: row[1] for row in rows if row[0] not in written}
+                out, begun = self._with_kept(rows, fresh)
+                written = self._insert(out, fresh=begun)
+                late = {row[0]: row[1] for row in out if row[0] not in written}
                 if late and (renewed := leases.renew_these(late, owner=self.owner)):
-                    again = [row for row in rows if row[0] in renewed]
-                    self._insert(again, fresh=[c for c in fresh if c.generation_id in renewed])
+                    again = [row for row in out if row[0] in renewed]
+                    self._insert(again, fresh=[c for c in begun if c.generation_id in renewed])
                     written |= renewed  # also what an earlier try had committed unheard
                 return written
             except Error as error:
@@ -147,7 +174,7 @@ class LiveOut:
                     return set()
                 time.sleep(min(0.05 * tries, 0.5))
 
-    def _insert(self, rows: list[tuple[int, int, int, int, str]], *, fresh: list[Channel]) -> set[int]:
+    def _insert(self, rows: list[Row], *, fresh: list[Channel]) -> set[int]:
         written: set[int] = set()
         with transaction.atomic():
             for channel in sorted(fresh, key=lambda c: c.generation_id):
@@ -183,7 +210,7 @@ RETURNING generation_id
 """
 
 
-def insert_rows(rows: list[tuple[int, int, int, int, str]]) -> set[int]:
+def insert_rows(rows: list[Row]) -> set[int]:
     """The fenced bulk insert of (generation, attempt, seq, kind, text); returns the generations that took their text."""
     if not rows:
         return set()

@@ -13,7 +13,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from chat import leases, live_out
+from chat import durability, leases, live_out
 from chat.live_out import Channel, LiveOut, insert_rows
 from chat.models import Delta, Generation, WorkerHeartbeat
 from tests.chat import scene
@@ -109,6 +109,40 @@ def test_what_was_committed_unheard_is_neither_doubled_nor_lost(ada: User, monke
     assert hands.lost == []
 
 
+@pytest.mark.parametrize("server", [True, False])
+def test_what_a_crash_of_the_server_took_back_is_written_again(
+    ada: User, monkeypatch: pytest.MonkeyPatch, *, server: bool
+) -> None:
+    queue(ada, 2)
+    hands = Hands()
+    taken, other = hands.take(places=2)
+    hands.show(taken, "Be", "cause")
+    hands.show(other, "closed")
+    hands.out.close(hands.channels[other.pk])
+    monkeypatch.setattr(durability, "may_be_taken_back", lambda: server)
+    Delta.objects.all().delete()
+    Generation.objects.update(state=State.RUNNING)
+    hands.out._raw = object()  # another connection than the one before
+    assert hands.show(taken, " of")
+    states = dict(Generation.objects.values_list("pk", "state"))
+    if server:
+        assert written() == [(1, 0, "Be"), (2, 0, "cause"), (3, 0, " of")]
+        assert states == {taken.pk: State.STREAMING, other.pk: State.RUNNING}
+    else:
+        assert written() == [(3, 0, " of")]
+
+
+def test_what_went_out_long_ago_is_not_kept(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    ask(ada)
+    hands = Hands()
+    (taken,) = hands.take()
+    hands.show(taken, "Be", "cause")
+    assert [row[2] for _at, _channel, row in hands.out._kept] == [1, 2]
+    monkeypatch.setattr(live_out, "KEPT_S", 0.0)
+    hands.show(taken, " of")
+    assert [row[2] for _at, _channel, row in hands.out._kept] == [3]
+
+
 class _Unclosed:
     """The test's connection, which must outlive the flusher's wish to close it."""
 
@@ -201,7 +235,8 @@ def test_leases_are_renewed_for_their_owner_only_and_only_while_the_loop_answers
     (mine,), (theirs,) = one.take(), other.take()
     for generation in (mine, theirs):
         scene.lapse(generation, seconds=1)
-    assert leases.renew(one.owner) == 1
+    assert leases.renew(one.owner, running=[]) == 0  # held by name only: nobody works at it, so it runs out
+    assert leases.renew(one.owner, running=[mine.pk, theirs.pk]) == 1
     over = Generation.objects.filter(lease_expires_at__lt=timezone.now())
     assert list(over) == [theirs]
     assert leases.renew_these({theirs.pk: theirs.attempt}, owner=one.owner) == set()
@@ -216,7 +251,7 @@ def test_the_keeper_lets_leases_run_out_while_its_loop_hangs(ada: User, settings
     hands = Hands()
     (taken,) = hands.take()
     answers = threading.Event()
-    keeper = leases.LeaseKeeper(hands.owner, alive=answers.is_set, running=lambda: 1)
+    keeper = leases.LeaseKeeper(hands.owner, alive=answers.is_set, running=lambda: [taken.pk])
     keeper.start()
     scene.lapse(taken, seconds=1)
     time.sleep(0.3)
@@ -231,9 +266,7 @@ def test_the_keeper_lets_leases_run_out_while_its_loop_hangs(ada: User, settings
 def test_the_keeper_has_its_row_written_anew_when_somebody_swept_it_away() -> None:
     announced: list[int] = []
     hands = Hands()
-    keeper = leases.LeaseKeeper(
-        hands.owner, alive=lambda: True, running=lambda: 0, announce=lambda: announced.append(1)
-    )
+    keeper = leases.LeaseKeeper(hands.owner, alive=lambda: True, running=list, announce=lambda: announced.append(1))
     assert keeper.beat() and announced == [1]
     WorkerHeartbeat.objects.create(uuid=hands.owner, started_at=timezone.now(), beat_at=timezone.now())
     assert keeper.beat() and announced == [1]
