@@ -147,8 +147,8 @@ class Observer:
         self._active = {row[0] for row in rows}
 
     def _shown(self, life: Life, *, attempt: int, state: str, seq: int) -> None:
-        """Once words were there, no other attempt may begin, and they may not be fewer."""
-        if life.shown_in and (attempt != life.shown_in or state != "streaming"):
+        """Once words were there, no other attempt may begin."""
+        if life.shown_in and attempt != life.shown_in:
             self.taken_back.append(f"{life.id}: had words in attempt {life.shown_in}, is {state} in attempt {attempt}")
             life.shown_in = 0
         elif seq:
