@@ -94,4 +94,4 @@ def my_notices(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" or not unread:
         notices.read(request.user)
         return HttpResponseRedirect(back)
-    return render(request, "account/notices.html", {"notices": unread, "next": back})
+    return render(request, "accounts/notices.html", {"notices": unread, "next": back})

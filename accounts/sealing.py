@@ -28,7 +28,7 @@ def unseal(stored: str, *, purpose: str) -> str:
     try:
         return _fernet(purpose, *_secrets()).decrypt(stored.encode()).decode()
     except InvalidToken:
-        raise Unreadable from None
+        raise Unreadable("it was encrypted with a SECRET_KEY that is gone") from None
 
 
 def _secrets() -> tuple[str, ...]:
