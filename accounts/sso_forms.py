@@ -92,7 +92,6 @@ class ConnectionForm(ConnectionBase):
         model = SsoConnection
         fields = (
             "name",
-            "server_url",
             "client_id",
             "agent_id",
             "makes_people",
@@ -103,6 +102,7 @@ class ConnectionForm(ConnectionBase):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.initial.setdefault("server_url", self.instance.server_url)
         kind = Kind(self.instance.kind)
         shown = (*MAIN[kind], *FURTHER[kind])
         for name in [name for name in self.fields if name not in shown]:
@@ -142,9 +142,6 @@ class ConnectionForm(ConnectionBase):
     def further(self) -> list[forms.BoundField]:
         """What few need."""
         return [self[name] for name in FURTHER[Kind(self.instance.kind)]]
-
-    def _get_validation_exclusions(self) -> set[str]:
-        return super()._get_validation_exclusions() | {"server_url"}
 
     def clean_server_url(self) -> str:
         url = str(self.cleaned_data["server_url"]).strip()
@@ -186,9 +183,11 @@ class ConnectionForm(ConnectionBase):
         given = super().clean() or self.cleaned_data
         if self.instance.kind == Kind.OIDC and given.get("makes_people") and given.get("email_domains") == "":
             self.add_error("email_domains", _("For whom may it make accounts? Name at least one domain."))
-        moved = "server_url" in self.changed_data and self.instance.secret
-        if moved and "server_url" in given and not given.get("new_secret"):
+        moved = "server_url" in given and given["server_url"] != self.instance.server_url
+        if moved and self.instance.secret and not given.get("new_secret"):
             self.add_error("new_secret", _("Enter the secret once more: the one in use was meant for another server."))
+        if "server_url" in given:
+            self.instance.server_url = given["server_url"]
         return given
 
 

@@ -135,7 +135,11 @@ def test_a_redirect_is_an_answer_and_not_followed(issuer: Issuer) -> None:
 
 
 def test_everything_asked_on_one_page_has_one_limit_together(issuer: Issuer) -> None:
-    issuer.answers["/keys"] = lambda handler: (time.sleep(0.4), handler.say(200, {}))[1]
+    def late(handler: Handler) -> None:
+        time.sleep(0.4)
+        handler.say(200, {})
+
+    issuer.answers["/keys"] = late
     began = time.monotonic()
     with sso_fetch.within(1.0), pytest.raises(Unanswered) as refused:
         for _ in range(10):
@@ -149,7 +153,12 @@ def test_a_slow_issuer_takes_four_places_and_the_next_is_turned_away(
 ) -> None:
     monkeypatch.setattr(sso_fetch, "QUEUE_S", 0.2)
     released = threading.Event()
-    issuer.answers["/keys"] = lambda handler: (released.wait(15), handler.say(200, {}))[1]
+
+    def held(handler: Handler) -> None:
+        released.wait(15)
+        handler.say(200, {})
+
+    issuer.answers["/keys"] = held
     waiting = [threading.Thread(target=sso_fetch.fetch, args=(f"{issuer.url}/keys",)) for _ in range(sso_fetch.AT_ONCE)]
     for thread in waiting:
         thread.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from typing import Any
@@ -16,7 +17,7 @@ from tests.accounts.conftest import PASSWORD
 from tests.accounts.sso_issuer import KEY, OTHER_KEY, Claims, Issuer, come_in, sign
 
 pytestmark = pytest.mark.django_db
-EVENT = {"http://schemas.openid.net/event/backchannel-logout": {}}
+EVENT: Claims = {"http://schemas.openid.net/event/backchannel-logout": {}}
 
 
 def claims(issuer: Issuer, **more: Any) -> Claims:
@@ -121,8 +122,6 @@ def test_a_token_that_means_something_else_ends_nothing(
 ) -> None:
     come_in(client)
     given = claims(issuer, **({"sub": "ada-1"} | BAD[what]))
-    import json
-
     token = jwt.PyJWS().encode(json.dumps(given).encode(), KEY, algorithm="RS256", headers={"kid": "first"})
     assert send(token).json() == {"error": "invalid_request"}
     assert signed_in(client)
@@ -133,11 +132,16 @@ def test_an_unsigned_or_foreign_token_and_a_sign_ins_own_token_end_nothing(
     client: Client, company: SsoConnection, issuer: Issuer
 ) -> None:
     kept: list[str] = []
-    issuer.token_answer = lambda answer: kept.append(answer["id_token"]) or answer
+
+    def keep(answer: Claims) -> Claims:
+        kept.append(answer["id_token"])
+        return answer
+
+    issuer.token_answer = keep
     come_in(client)
     good = claims(issuer, sub="ada-1")
     for token in (
-        jwt.encode(good, None, algorithm="none"),
+        jwt.encode(good, "", algorithm="none"),
         sign(good, key=OTHER_KEY),
         jwt.encode(good, issuer.secret * 2, algorithm="HS256", headers={"kid": "first"}),
         kept[0],

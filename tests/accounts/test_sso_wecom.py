@@ -10,7 +10,7 @@ import pytest
 from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
-from accounts import sso_secrets, sso_trial, sso_wecom
+from accounts import sso_secrets, sso_trial, sso_trial_words, sso_wecom
 from accounts.models import SsoConnection, User
 from accounts.sso_journey import Journey
 from tests.accounts.sso_doubles import AGENT, CORP, SECRET, WeCom
@@ -153,6 +153,6 @@ def test_the_trial_says_what_is_wrong(connection: SsoConnection, fields: dict[st
 
 
 def test_the_trial_knows_the_commonest_refusal() -> None:
-    what, do = sso_trial.wecom_words(60020)
+    what, do = sso_trial_words.wecom_words(60020)
     assert "does not accept calls from this server’s address" in str(what)
     assert "trusted IPs" in str(do)
