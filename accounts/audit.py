@@ -159,10 +159,11 @@ def plain(value: Any) -> Any:
     if value is None or isinstance(value, bool | int):
         return value
     if isinstance(value, Mapping):
-        return {clean(str(key)): plain(inner) for key, inner in list(value.items())[:MOST_VALUES]}
+        items = [(str(key), inner) for key, inner in list(value.items())[:MOST_VALUES]]
+        return {clean(key): "…" if is_secret(key) else plain(inner) for key, inner in items}
     if isinstance(value, list | tuple | set | frozenset):
-        items = sorted(value, key=str) if isinstance(value, set | frozenset) else value
-        return [plain(item) for item in list(items)[:MOST_VALUES]]
+        inner = sorted(value, key=str) if isinstance(value, set | frozenset) else value
+        return [plain(item) for item in list(inner)[:MOST_VALUES]]
     return clean(_QUERY_SECRET.sub(r"\1…", _USERINFO.sub("…@", str(value))), most=VALUE)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -54,8 +55,11 @@ class Finding:
 
 def prove(*, anchors: tuple[Head, ...] = (), pause: float = 0) -> Finding:
     """Walks the whole chain once, oldest first, in short reads; `pause` seconds after each page leave room for others."""
-    noted = {anchor.number: anchor.hash for anchor in (*kept(), *anchors)}
     head = Head(0, audit_chain.GENESIS)
+    try:
+        noted = {anchor.number: anchor.hash for anchor in (*kept(), *anchors)}
+    except (OSError, ValueError) as error:
+        return Finding(head, f"the heads noted in {_file()} cannot be read: {error}")
     for event in _events(pause=pause):
         if event.number != head.number + 1:
             missing = head.number + 1
@@ -160,7 +164,7 @@ def _file() -> Path:
 def _write(lines: list[str]) -> None:
     """Whole or not at all."""
     path = _file()
-    draft = path.with_name(".audit_anchors")
+    draft = path.with_name(f".audit_anchors.{os.getpid()}")
     draft.write_text("".join(f"{line}\n" for line in lines))
     draft.chmod(0o600)
     draft.replace(path)

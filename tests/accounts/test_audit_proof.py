@@ -170,3 +170,24 @@ def test_a_page_boundary_hides_nothing(trail: None, monkeypatch: pytest.MonkeyPa
     with lifted(connection):
         AuditEvent.objects.filter(number=3).delete()
     assert audit_proof.prove().number == 3
+
+
+def test_a_file_of_heads_that_cannot_be_read_is_a_fault_and_no_crash(trail: None, data_dir: Path) -> None:
+    (data_dir / "audit_anchors").write_text("2026-01-01T00:00:00+00:00 6:short\n")
+    with pytest.raises(CommandError, match="cannot be read"):
+        verify()
+
+
+def test_the_daily_check_writes_what_it_found_and_a_broken_trail_is_an_alarm(
+    trail: None, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert audit_proof.check_daily().startswith("6 events, unbroken; head 6:")
+    tamper(2, action="team.added")
+    assert audit_proof.check_daily() == "event 2 was changed"
+    rows = AuditEvent.objects.filter(number__gt=6).order_by("number").values_list("action", "changes")
+    assert list(rows) == [
+        ("audit.verified", {"events": [None, 6]}),
+        ("audit.broken", {"events": [None, 1], "fault": [None, "event 2 was changed"]}),
+    ]
+    assert [record.levelname for record in caplog.records if "audit trail is broken" in record.message] == ["ERROR"]
+    assert [head.number for head in audit_proof.kept()] == [6]

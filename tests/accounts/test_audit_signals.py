@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.conf import LazySettings
 from django.contrib import admin
+from django.core.management import call_command
 from django.test import Client
 
 from accounts import audit_signals, clock, tries
 from accounts.audit_admin import Audited
 from accounts.models import AuditEvent, Membership, Organisation, Team, Tries, User
+from portal.management.commands import setup
 from providers.models import Provider
 from tests.accounts.conftest import PASSWORD, SignIn
 
@@ -208,3 +210,25 @@ def test_the_organisation_is_told_with_what_changed_and_nothing_when_nothing_did
     client.post("/setup/organisation/", values)
     changes = {"name": [before.name, "Pine"], "instructions": ["", "Brief"]}
     assert told("changes", action="organisation.changed") == [changes]
+
+
+# --- commands ---
+
+
+def test_an_administrator_made_on_the_server_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DJANGO_SUPERUSER_PASSWORD", PASSWORD)
+    call_command("createsuperuser", "--noinput", "--email=new@example.com", verbosity=0)
+    User.objects.create_user("other@example.com")
+    made = User.objects.get(email="new@example.com")
+    assert told("action", "actor_kind", "target", "changes") == [
+        ("person.added", "command", made.uuid, {"role": [None, "administrator"]})
+    ]
+    assert PASSWORD not in everything()
+
+
+def test_the_first_administrator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ADMIN_PASSWORD", PASSWORD)
+    setup.first_administrator("http://localhost")
+    assert told("action", "actor_kind", "target_name") == [("person.added", "command", "admin@example.com")]
+    setup.first_administrator("http://localhost")
+    assert AuditEvent.objects.count() == 1

@@ -20,9 +20,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts import audit
 from accounts.models import User
 from providers import environment
 from providers.models import ModelRoute, Provider
@@ -131,7 +132,10 @@ def first_administrator(address: str) -> str:
     email = os.environ.get("ADMIN_EMAIL") or "admin@example.com"
     given = os.environ.get("ADMIN_PASSWORD")
     password = given or secrets.token_urlsafe(12)
-    User.objects.create_superuser(email=email, password=password, name="", password_expired=not given)
+    with transaction.atomic():
+        made = User.objects.create_superuser(email=email, password=password, name="", password_expired=not given)
+        changes = {"role": [None, "administrator"]}
+        audit.record("person.added", actor_kind="command", target=made, changes=changes)
     said = "with the password from ADMIN_PASSWORD" if given else f"one-time password {password}"
     return f"Sign in at {address}/ as {email}, {said}"
 
