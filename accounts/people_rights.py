@@ -78,4 +78,5 @@ def register_own() -> None:
             ("accounts.change_organisation",),
         )
     )
+    register(Bundle("mail", _("Try mail and send failed letters again"), ("accounts.change_mail",)))
     register(Bundle("audit", _("See and export the audit trail"), ("accounts.view_auditevent",)))

@@ -44,6 +44,13 @@ def required_of(user: User, *, organisation: Organisation) -> bool:
     return organisation.second_factor == SecondFactor.ALL or user.is_staff or user.is_superuser
 
 
+def how_many() -> tuple[int, int]:
+    """Active people, and how many of them have set up none."""
+    people = User.objects.filter(is_active=True, is_service=False)
+    having = Authenticator.objects.filter(type__in=TYPES).values("user")
+    return people.count(), people.exclude(pk__in=having).count()
+
+
 def check(user: User, code: str, *, request: HttpRequest | None = None) -> bool:
     """Whether this is a code of the person's app or an unused recovery code; it works once. A try too many is a wrong one.
 

@@ -11,6 +11,7 @@ from accounts import (
     setup_mail,
     setup_people,
     setup_programs,
+    setup_sign_in,
     setup_teams,
     setup_views,
 )
@@ -19,6 +20,7 @@ app_name = "setup_accounts"
 urlpatterns: list[URLPattern] = [
     path("audit/", audit_views.overview, name="audit"),
     path("audit/export/", audit_views.export, name="audit_export"),
+    path("sign-in/", setup_sign_in.rules, name="sign_in"),
     path("mail/", setup_mail.overview, name="mail"),
     path("mail/test/", setup_mail.test, name="mail_test"),
     path("mail/<uuid:number>/again/", setup_mail.resend, name="mail_resend"),

@@ -37,25 +37,30 @@ async function ask() {
   window.addEventListener("focus", look, { signal });
   const timer = setInterval(() => document.hidden || look(), LOOK_MS);
   dialog.showModal();
-  fetch(words.login, { headers: { Accept: "text/html" } }).then(async (answer) => show(await answer.text()), () => {});
+  step();
   await closed;
   clearInterval(timer);
   over.abort();
   return dialog.returnValue === "in";
 }
 
+// What comes next: the password, or after it the code.
+const step = () => fetch(words.login, { headers: { Accept: "text/html" } }).then(async (answer) => show(await answer.text()), () => {});
+
 // The form out of a sign-in page, or what the page says instead of it.
 function show(html) {
   const page = parsed(html);
-  const form = page.querySelector("[name=password]")?.form;
+  const field = page.querySelector("[name=password],[name=code]");
+  const form = field?.form;
   if (!form) {
     line.textContent = page.querySelector(".card p")?.textContent || "";
     return;
   }
   place.replaceChildren(form);
   for (const said of page.querySelectorAll(".card > .note")) form.before(said);
-  form.elements.login.value ||= dialog.dataset.email;
-  form.elements.password.focus();
+  const { login } = form.elements;
+  if (login) login.value ||= dialog.dataset.email;
+  field.focus();
 }
 
 async function send(event) {
@@ -66,8 +71,10 @@ async function send(event) {
   try {
     const answer = await fetch(form.getAttribute("action"), { method: "POST", body, redirect: "manual" });
     // Where it leads does not matter: whether somebody is signed in now does.
-    if (answer.type === "opaqueredirect") await look();
-    else show(await answer.text());
+    if (answer.type === "opaqueredirect") {
+      await look();
+      if (dialog.open) step();
+    } else show(await answer.text());
   } catch {
     line.textContent = words.offline;
   }
