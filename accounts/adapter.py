@@ -20,7 +20,7 @@ from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext_lazy as _
 
 from accounts import letters, lockout, mail, notices, passwords, tries
-from accounts.backend import may_sign_in
+from accounts.backend import WAITS, may_sign_in
 from accounts.models import Organisation, User
 
 VERSION = "pending_version"
@@ -54,6 +54,8 @@ class AccountAdapter(DefaultAccountAdapter):
         """The person, or None; a switched-off account looks exactly like a wrong password."""
         credentials["email"] = str(credentials.get("email", "")).lower()
         user = authenticate(request, **credentials)
+        if vars(request).get(WAITS):
+            raise ImmediateHttpResponse(HttpResponseRedirect(reverse("account_waits")))
         return user if isinstance(user, User) else None
 
     def get_login_stages(self) -> list[str]:

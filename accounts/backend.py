@@ -14,22 +14,26 @@ from accounts import lockout
 from accounts.models import Organisation, User
 from accounts.prepared import Prepared
 
+WAITS = "waits_for_approval"
+"""On a request: the password was right, and its account has not been approved yet."""
+
 _person = Prepared(lambda pk: User.objects.filter(pk=pk), -1)
 
 
 class PasswordBackend(AuthenticationBackend):
     """By the e-mail on the person's own row, nothing else: other addresses that allauth may keep are no way in."""
 
+    _waits = False
+
     def authenticate(self, request: HttpRequest | None, **credentials: Any) -> User | None:
         """The person, or None. A right password takes back that it was counted as a try."""
         user = super().authenticate(request, **credentials)
         # allauth keeps switched-off people aside to show them a page of their own: forget them.
         AuthenticationBackend.unstash_authenticated_user()
-        if not isinstance(user, User):
-            return None
-        if request is not None:
+        if request is not None and (isinstance(user, User) or self._waits):
             lockout.passed(request)
-        return user
+            vars(request)[WAITS] = self._waits
+        return user if isinstance(user, User) else None
 
     def get_user(self, user_id: Any) -> User | None:
         """Who is signed in, on each request."""
@@ -43,6 +47,7 @@ class PasswordBackend(AuthenticationBackend):
             return None
         self._did_check_password = True
         right = user.check_password(password)
+        self._waits = right and user.awaits_approval
         return user if right and not closed and may_sign_in(user) else None
 
 

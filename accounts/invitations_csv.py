@@ -25,7 +25,7 @@ from accounts.models import Membership, Team, User
 from accounts.refusals import NotPossible
 
 MOST_BYTES = 256 * 1024
-MOST_LINES = 500
+MOST_LINES = 200
 LONGEST_NAME = User._meta.get_field("name").max_length or 0
 COLUMNS = ("email", "name", "language", "time_zone", "team", "role")
 HEADINGS = {
@@ -91,7 +91,7 @@ def read(content: bytes) -> list[tuple[int, dict[str, str]]]:
     else:
         del rows[0]
     if len(rows) > MOST_LINES:
-        raise Unreadable(_("The file has too many lines: at most 500. Nobody was invited; split it."))
+        raise Unreadable(_("The file has too many lines: at most 200. Nobody was invited; split it."))
     return [(number, {name: _cell(cells, columns.get(name)) for name in COLUMNS}) for number, cells in rows]
 
 
