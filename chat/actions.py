@@ -180,6 +180,7 @@ def _accepted(request: HttpRequest, sent: messages.Sent) -> dict[str, Any]:
         "conversation_url": reverse("chat:conversation", args=[sent.conversation.uuid]),
         "version": sent.conversation.version,
         "html": html,
+        "row": page.row_of(request, sent.conversation, running=True),
     }
 
 

@@ -116,7 +116,8 @@ class LiveAnswer:
     last_delta: int = 0
     facts: Facts | None = None
     gone: bool = False
-    title: str = ""
+    titled: str | None = None  # the conversation's title once no model is about to give it one
+    awaits_title: bool = False  # somebody waits for it
     used: float = field(default_factory=time.monotonic)
     readers: dict[str, Reader] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)

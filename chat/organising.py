@@ -44,6 +44,7 @@ def see(user: User, *, conversation: Conversation) -> None:
     if conversation.unseen:
         unseen = Q(seen_at=None) | Q(seen_at__lt=F("finished_at"))
         _own(user, conversation).filter(unseen).update(seen_at=F("finished_at"))
+        conversation.seen_at = conversation.finished_at
 
 
 def delete(user: User, *, conversation: Conversation) -> None:

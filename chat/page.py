@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.utils import formats, timezone
 from django.utils.translation import gettext as _
 
@@ -175,6 +176,13 @@ def days(conversations: Iterable[Conversation]) -> list[Day]:
             found.append(Day(title))
         found[-1].conversations.append(conversation)
     return found
+
+
+def row_of(request: HttpRequest, conversation: Conversation, *, running: bool) -> str:
+    """One row of the side list under its heading, as the list shows it while the conversation is open."""
+    conversation.running = running  # type: ignore[attr-defined]  # what the template reads
+    context = {"days": days([conversation]), "conversation": conversation}
+    return render_to_string("chat/_list.html", context, request)
 
 
 def _heading(day: dt.date, *, today: dt.date) -> str:

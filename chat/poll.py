@@ -53,11 +53,14 @@ class Poll:
     """`reply` is called exactly once, on the loop, unless the reader leaves before (`drop`)."""
 
     __slots__ = (
-        "_answer", "_asked", "_due", "_reader", "_reply", "_until", "_work", "opened", "over", "seen", "ticket", "wait",
+        "_answer", "_asked", "_due", "_reader", "_reply", "_until", "_work", "opened", "over", "seen", "ticket", "title", "wait",
     )  # fmt: skip
 
-    def __init__(self, ticket: Ticket, *, seen: int, opened: int | None, wait: float, reply: Reply) -> None:
+    def __init__(
+        self, ticket: Ticket, *, seen: int, opened: int | None, wait: float, title: bool, reply: Reply
+    ) -> None:
         self.ticket = ticket
+        self.title = title  # what is waited for is the conversation's title, once the answer has ended
         self.seen = seen
         self.opened = opened
         self.wait = wait
@@ -108,7 +111,11 @@ class Poll:
         answer, reader = self._answer, self._reader
         assert answer is not None and reader is not None
         now = time.monotonic()
-        new = _is_new(answer, reader=reader, seen=self.seen)
+        if self.title and not answer.active:
+            new = answer.titled is not None
+            answer.awaits_title = not new
+        else:
+            new = _is_new(answer, reader=reader, seen=self.seen)
         hurried = not answer.active or (
             answer.last_delta and not reader.begun
         )  # the first words and the end go out at once
@@ -154,6 +161,9 @@ class Poll:
             self._serve_now(self._answer)
 
     def _serve_now(self, answer: LiveAnswer) -> None:
+        if self.title and not answer.active:
+            self._say(200, orjson.dumps({"state": answer.state, "title": answer.titled}))
+            return
         made = self._payload(answer)
         if answer.active:
             self._say(200, orjson.dumps(made))
@@ -217,6 +227,7 @@ def open_poll(path: str, *, query: bytes, cookie: bytes, reply: Reply) -> Poll |
         ticket,
         seen=_number(given.get("seen"), most=2**31),
         opened=_number(given["open"], most=2**53) if given.get("open") else None,
+        title=bool(given.get("title")),
         wait=min(float(_number(given.get("wait"), most=60)), settings.POLL_HOLD_S),
         reply=reply,
     )

@@ -165,7 +165,12 @@ def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
     found = queries.message_for(page.person(request), uuid)
     turn = page.turn_of(request, found)
     begins = queries.memory_begins(found.conversation) if turn.is_answer and not turn.active else None
-    return render(request, "chat/_message.html", {"turn": turn, "memory": begins})
+    context: dict[str, Any] = {"turn": turn, "memory": begins}
+    if given(request, "part", length=8) == "end":
+        if given(request, "seen", length=1):  # the tab is looked at: it is no news in the list
+            organising.see(page.person(request), conversation=found.conversation)
+        context["row"] = page.row_of(request, found.conversation, running=turn.active)
+    return render(request, "chat/_message.html", context)
 
 
 @require_safe

@@ -146,7 +146,7 @@ class Watcher:
         wakeup: Wakeup | None = None
         vetted = 0.0
         while not self._stop.is_set():
-            if not any(a.active for a in list(self.answers.values())):
+            if not any(a.active or a.awaits_title for a in list(self.answers.values())):
                 if wakeup is not None:
                     wakeup.close()
                     wakeup = None
@@ -217,6 +217,7 @@ class Watcher:
                 self.answers.pop(uuid, None)
         active = [a for a in list(self.answers.values()) if a.active]
         told = queries.look_around(active) if active else []
+        told += queries.look_for_titles([a for a in list(self.answers.values()) if a.awaits_title])
         self._tell([*told, *(a for a in list(self.answers.values()) if a.user_id in lost)])
 
     def _tell(self, answers: list[LiveAnswer]) -> None:

@@ -17,7 +17,7 @@ from accounts import clock
 from accounts.prepared import Prepared, PreparedIn, fetch, marks
 from chat import queries
 from chat.live import LiveAnswer
-from chat.models import Conversation, Generation, Message, WorkerHeartbeat
+from chat.models import Generation, Message, WorkerHeartbeat
 from chat.notes import Facts
 from providers import access
 from usage import metrics
@@ -223,6 +223,21 @@ def _working(*, broken: Iterable[int]) -> tuple[str, ...]:
 
 
 def title_of(conversation_id: int) -> str:
-    """The conversation's title now. Asked for between requests, so a connection that has died meanwhile is replaced here."""
+    """The conversation's title now. For a thread of its own: a connection that has died meanwhile is replaced first."""
     close_old_connections()
-    return Conversation.objects.filter(pk=conversation_id).values_list("title", flat=True).first() or ""
+    return next((row[0] for row in fetch("SELECT title FROM chat_conversation WHERE id = %s", conversation_id)), "")
+
+
+_TITLED = "SELECT id, title FROM chat_conversation WHERE title_state <> 'pending' AND id IN ({ids})"
+
+
+def look_for_titles(answers: list[LiveAnswer]) -> list[LiveAnswer]:
+    """Of ended answers whose readers wait for a title: those that have one now."""
+    if not answers:
+        return []
+    ids = sorted({a.conversation_id for a in answers})
+    titles: dict[int, str] = dict(fetch(_TITLED.format(ids=marks(ids)), *ids))
+    found = [a for a in answers if a.conversation_id in titles]
+    for answer in found:
+        answer.titled, answer.awaits_title = titles[answer.conversation_id], False
+    return found

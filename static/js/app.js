@@ -5,7 +5,7 @@ import * as draft from "./draft.js";
 import * as drawer from "./drawer.js";
 import { enter, onTouch } from "./keys.js";
 import * as list from "./list.js";
-import { insist, key, token } from "./net.js";
+import { insist, json, key, parsed, token } from "./net.js";
 import * as scroll from "./scroll.js";
 import { Thread } from "./thread.js";
 import { words } from "./words.js";
@@ -22,10 +22,12 @@ const current = () => thread.conversation;
 
 const thread = new Thread({
   running: () => composer.buttons(),
-  ended(state, data) {
-    if (data.title) name(data.title);
+  side(row) { list.put(row, current()); },
+  ended(state, { title: text, url }) {
+    name(text);
     composer.turn(state);
-    refreshList();
+    if (url && list.untitled(current())) titled(current(), url);
+    list.watch(current, name);
   },
   moved(version) { composerForm.elements.version.value = version; },
   trouble(part, on) { composer.trouble(part, on); },
@@ -36,6 +38,12 @@ function name(text) {
   if (!text) return;
   title.textContent = text;
   document.title = [text, words.organisation].filter(Boolean).join(" · ");
+}
+
+// The title that a model gives the conversation: the poll's address holds until it is there.
+async function titled(conversation, url) {
+  const { title: text } = await json(`${url}&title=1&wait=20`).catch(() => ({}));
+  if (text && list.untitled(conversation, text) && conversation === current()) name(text);
 }
 
 function refreshList() {
@@ -51,7 +59,8 @@ function sent(accepted, edits) {
     shown = location.pathname;
   }
   thread.take(accepted, { edits });
-  refreshList();
+  list.put(parsed(accepted.row), current());
+  list.watch(current, name);
 }
 
 // The buttons of an answer. A press that is repeated before it was answered is the same press.

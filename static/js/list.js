@@ -1,9 +1,8 @@
 // The side list: further pages, rows that change, ways to a row's menu (rows.js, loaded when it is wanted). Knows no answers.
-import { fragment, post } from "./net.js";
+import { post } from "./net.js";
 import { words } from "./words.js";
 
 const list = document.getElementById("list");
-const TITLE_MS = [1500, 3000, 6000, 12000];
 const DOTS_MS = 6000;
 let waiting = null;
 
@@ -26,6 +25,36 @@ export function titleOf(conversation) {
   return rowOf(conversation)?.firstElementChild.textContent || "";
 }
 
+// Whether a model is about to give it a title; `title`: it has.
+export function untitled(conversation, title = "") {
+  const row = rowOf(conversation);
+  if (!row || !("untitled" in row.dataset)) return false;
+  if (title) {
+    row.firstElementChild.textContent = title;
+    row.title = row.title.replace(/^.*(?= · )/, title);
+    delete row.dataset.untitled;
+  }
+  return true;
+}
+
+// A row that has changed, or is new, from its own fragment (heading and row): it stands at the top of its day.
+export function put(fresh, current) {
+  const row = fresh.querySelector("li");
+  const old = rowOf(current);
+  if (!row || old?.nextElementSibling.matches("[aria-expanded=true]") || list.querySelector(".rename")) return;
+  const focused = old?.parentElement.contains(document.activeElement);
+  old?.parentElement.remove();
+  const first = list.querySelector("h2");
+  if (first?.textContent === fresh.querySelector("h2").textContent) first.nextElementSibling.prepend(row);
+  else list.prepend(...fresh.children);
+  for (const part of list.querySelectorAll("ul:empty, ul:not(:has(li)), .none")) {
+    if (part.matches("ul")) part.previousElementSibling.remove();
+    part.remove();
+  }
+  mark(current);
+  if (focused) rowOf(current).focus({ preventScroll: true });
+}
+
 // What comes after what is there; a heading that goes on is not said twice.
 function append(rest) {
   const first = rest.querySelector("h2");
@@ -38,65 +67,20 @@ function append(rest) {
   list.append(rest);
 }
 
-// The loaded rows that are older than the fresh first page: they stay. Null when the two do not meet.
-function older(fresh) {
-  const rows = [...fresh.querySelectorAll(".row")];
-  const known = new Set(rows.map((row) => row.dataset.id));
-  const old = [...list.querySelectorAll(".row")];
-  if (!fresh.querySelector(".more") || !old.some((row) => known.has(row.dataset.id))) return null;
-  const end = Number(rows.at(-1).dataset.at);
-  const rest = new DocumentFragment();
-  for (const row of old) {
-    if (known.has(row.dataset.id) || Number(row.dataset.at) >= end) row.parentElement.remove();
-  }
-  for (const part of list.querySelectorAll("ul:empty, ul:not(:has(li))")) {
-    part.previousElementSibling.remove();
-    part.remove();
-  }
-  if (!list.querySelector(".row")) return null;
-  fresh.querySelector(".more").remove();
-  rest.append(...list.childNodes);
-  return rest;
-}
-
-// The first page anew. Somebody who moves through the list by keyboard keeps the place.
-export async function refresh(current) {
-  const fresh = await fragment(words.list);
-  if (list.querySelector(".rename, [aria-expanded=true]")) return;
-  const active = document.activeElement;
-  const focused = list.contains(active) && active.closest("li")?.querySelector(".row").dataset.id;
-  const top = list.scrollTop;
-  const rest = older(fresh);
-  list.replaceChildren(fresh);
-  if (rest) append(rest);
-  list.scrollTop = top;
-  mark(current);
-  const row = focused && rowOf(focused);
-  if (row) (active.matches(".act") ? row.nextElementSibling : row).focus({ preventScroll: true });
-}
+// The code for the list anew, and for further pages, comes when it is wanted.
+const renewal = () => import("./renew.js");
+const own = { append, mark, rowOf };
+export const refresh = async (current) => (await renewal()).refresh(current, own);
 
 // Asks again while something in the list is about to change: a title to come, an answer being written elsewhere.
-export function watch(current, onTitle, tries = 0) {
+export function watch(current, onTitle, tries = 1) {
   clearTimeout(waiting);
-  const row = rowOf(current());
-  const untitled = row && "untitled" in row.dataset;
-  const others = [...list.querySelectorAll(".row .run")].some((dot) => dot.parentElement !== row);
-  if (!(untitled && tries < TITLE_MS.length) && !others) return;
-  const delay = untitled && tries < TITLE_MS.length ? TITLE_MS[tries] : DOTS_MS;
-  waiting = setTimeout(async () => {
-    if (!document.hidden) await refresh(current()).then(() => onTitle(titleOf(current())), () => {});
+  const changing = () => untitled(current())
+    || [...list.querySelectorAll(".row .run")].some((dot) => dot.parentElement !== rowOf(current()));
+  if (changing()) waiting = setTimeout(async () => {
+    if (!document.hidden && changing()) await refresh(current()).then(() => onTitle(titleOf(current())), () => {});
     watch(current, onTitle, tries + 1);
-  }, delay);
-}
-
-async function more(link) {
-  link.setAttribute("aria-busy", "true");
-  const focused = document.activeElement === link;
-  const fresh = await fragment(link.dataset.more);
-  const first = fresh.querySelector(".row");
-  link.remove();
-  append(fresh);
-  if (focused) first?.focus();
+  }, DOTS_MS * tries);
 }
 
 // What is done with a row. A browser without popovers gets the page with the same forms.
@@ -122,7 +106,7 @@ function onKey(event) {
 }
 
 export function listen() {
-  const load = (link) => link.hasAttribute("aria-busy") || more(link).catch(() => link.removeAttribute("aria-busy"));
+  const load = async (link) => link.hasAttribute("aria-busy") || (await renewal()).more(link, own).catch(() => link.removeAttribute("aria-busy"));
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-more], a.act");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -10,7 +10,7 @@ const root = document.getElementById("thread");
 const fold = document.getElementById("fold").content.firstElementChild;
 
 export class Thread {
-  // `on` is told: running(answer or null), ended(state, data), moved(version), trouble(name, on), signedOut().
+  // `on` is told: running(answer or null), side(the conversation's row), ended(state, data), moved(version), trouble(name, on), signedOut().
   constructor(on) {
     this.on = on;
     this.answers = new Map();
@@ -72,16 +72,20 @@ export class Thread {
     const whole = count === 1 ? words.finishedOne : words.finished.replace("{n}", count);
     say(data.state === "done" ? whole : data.note?.text || words.ended);
     this.on.running(this.running);
+    const url = answer.article.dataset.poll;
     await this.settle(answer);
-    this.on.ended(data.state, data);
+    this.on.ended(data.state, { ...data, url });
   }
 
   // The ended answer with its note and actions, as the server shows it.
   async settle(answer) {
     for (let tries = 0; tries < 6; tries += 1) {
       try {
-        const fresh = (await fragment(`${words.send}${answer.article.dataset.id}/`)).querySelector("article.a");
+        const seen = document.hidden ? "" : "&seen=1";
+        const given = await fragment(`${words.send}${answer.article.dataset.id}/?part=end${seen}`);
+        const fresh = given.querySelector("article.a");
         answer.absorb(fresh);
+        this.on.side(given.querySelector("[data-side]"));
         this.memory(fresh.dataset.memory);
         return fresh;
       } catch (error) {
