@@ -173,3 +173,55 @@ def test_a_hold_without_its_answer_is_noticed(ada: User) -> None:
     assert recovery.leaked_holds(now=later) == 0
     Generation.objects.filter(pk=sent.generation.pk).update(state=State.FAILED, finished_at=now())
     assert recovery.leaked_holds(now=later) == 1
+
+
+def dead_worker(user: User, *ages: float) -> list[Generation]:
+    """What one worker held when it died a minute ago, nothing of it shown; it took the last one `ages[-1]` seconds before the end."""
+    queue(user, len(ages))
+    hands = Hands()
+    taken = hands.take(places=len(ages))
+    for generation, age in zip(taken, ages, strict=True):
+        scene.lapse(generation, seconds=60 + age)
+    return taken
+
+
+def test_of_what_a_dead_worker_had_not_begun_the_last_taken_goes_first_and_alone(
+    ada: User, settings: LazySettings
+) -> None:
+    first, second, third = dead_worker(ada, 3, 2, 1)
+    at = now()
+    assert recovery.reap(now=at) == 3
+    due = dict(Generation.objects.values_list("pk", "next_attempt_at"))
+    assert due[third.pk] is None
+    for later in (second, first):
+        assert 1 <= (due[later.pk] - at).total_seconds() <= 2
+    assert Hands().take(places=3) == [third]
+
+
+def test_a_question_beside_a_poisoned_one_is_not_poison(ada: User) -> None:
+    innocent, poison = dead_worker(ada, 3, 1)
+    recovery.reap(now=now())
+    Generation.objects.update(next_attempt_at=None)
+    again = Hands()
+    again.take(places=2)
+    scene.lapse(innocent, seconds=63)
+    scene.lapse(poison, seconds=61)
+    recovery.reap(now=now())
+    rows = {g.pk: (g.state, g.error_kind, g.attempt, g.crashes) for g in Generation.objects.all()}
+    assert rows[poison.pk] == (State.FAILED, "poisoned", 2, 1)
+    assert rows[innocent.pk] == (State.QUEUED, "", 2, 1)
+
+
+def test_nobody_is_spared_twice(ada: User) -> None:
+    older, newer = dead_worker(ada, 3, 1)
+    for _death in range(2):
+        recovery.reap(now=now())
+        Generation.objects.filter(pk=newer.pk).update(crashes=0)  # as if it were always another one
+        Generation.objects.update(next_attempt_at=None)
+        Hands().take(places=2)
+        Generation.objects.filter(pk=newer.pk).update(crashes=1)
+        scene.lapse(older, seconds=63)
+        scene.lapse(newer, seconds=61)
+    recovery.reap(now=now())
+    row = Generation.objects.get(pk=older.pk)
+    assert (row.state, row.error_kind, row.attempt) == (State.FAILED, "poisoned", 3)
