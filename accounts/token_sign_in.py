@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from allauth.account.adapter import get_adapter
 from allauth.mfa.signals import authentication_failed
-from django.contrib.auth.signals import user_login_failed
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -27,17 +26,13 @@ class TooManyTries(Unauthenticated):
 def prove(email: str, *, password: str, code: str, request: HttpRequest) -> tuple[User, str]:
     """The person, and how she proved it (password, otp). Raises Unauthenticated.
 
-    Whether a code is missing is said only to whoever knows the password; it counts as a try until the code is right, too.
+    Whether a code is missing is said only to whoever knows the password; codes have a count of their own.
     """
-    name = email.strip().lower()
     organisation = Organisation.get()
-    user = get_adapter(request).authenticate(request, email=name, password=password)
+    user = get_adapter(request).authenticate(request, email=email.strip(), password=password)
     # axes' middleware would put a page in place of our answer.
     if vars(request).pop("axes_locked_out", False):
         raise TooManyTries(int(vars(request).get("lockout_wait") or lockout.PAUSE_S))
-    if user is not None and (user.is_service or organisation.sso_only):
-        user_login_failed.send(sender=__name__, credentials={"email": name}, request=request)
-        user = None
     if not isinstance(user, User):
         if organisation.sso_only:  # whatever name was given
             raise Unauthenticated("company_only", sso_only.CLOSED, status=403)
@@ -46,9 +41,7 @@ def prove(email: str, *, password: str, code: str, request: HttpRequest) -> tupl
         )
     if user.password_expired:
         raise Unauthenticated("password_expired", _("Choose a new password first."), status=403)
-    method = _second_proof(user, code=code, organisation=organisation, request=request)
-    lockout.passed(request)
-    return user, method
+    return user, _second_proof(user, code=code, organisation=organisation, request=request)
 
 
 def _second_proof(user: User, *, code: str, organisation: Organisation, request: HttpRequest) -> str:

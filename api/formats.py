@@ -6,13 +6,14 @@ from collections.abc import Iterable, Mapping
 from typing import IO, Any, TypeVar
 
 import orjson
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from rest_framework.exceptions import ParseError
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
-from rest_framework.utils.mediatypes import media_type_matches
 
 DEEPEST = 32
 """Levels of lists and objects; no request of ours has more than three."""
@@ -28,8 +29,12 @@ class StrictJson(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
+        most = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        body = stream.read(most + 1)
+        if len(body) > most:
+            raise RequestDataTooBig
         try:
-            found = orjson.loads(stream.read())
+            found = orjson.loads(body)
         except orjson.JSONDecodeError as error:
             raise ParseError from error
         if _deeper_than(found, most=DEEPEST):
@@ -41,10 +46,8 @@ class OnlyJson(BaseContentNegotiation):
     """One way to answer; one way to ask."""
 
     def select_parser(self, request: Request, parsers: Iterable[Parser]) -> Parser | None:
-        for parser in parsers:
-            if media_type_matches(parser.media_type or "", (request.content_type or "").partition(";")[0].strip()):
-                return parser
-        return None
+        kind = (request.content_type or "").partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if parser.media_type == kind), None)
 
     def select_renderer(
         self, request: Request | HttpRequest, renderers: Iterable[Renderer], format_suffix: str | None = None
