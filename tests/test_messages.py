@@ -35,6 +35,7 @@ SENTENCE = re.compile(r"[.:]$|\. ")
 # Sentences that inform where they stand, on forms and in the list of keys; no answer to anything that happened.
 STANDING = {
     "With the e-mail address of your work.",
+    "With your account at the company.",
     "”, “",
 }
 PLACEHOLDER = re.compile(r"%\\?\(\w+\\?\)[sd]|%[sd]|\\?\{\w*\\?\}")
