@@ -343,6 +343,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Message]]] = {
     "The box": of_the_box,
     "The door": of_the_door,
     "Passwords": of_passwords,
+    "The company's sign-in": of_the_company,
     "Whole pages": of_whole_pages,
     "Testing a provider": of_provider_tests,
     "Programs": of_programs,
