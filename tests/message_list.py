@@ -24,6 +24,7 @@ from chat import notes
 from chat.notes import Facts
 from providers import failure_words
 from providers.failures import Kind
+from tests.message_company import of_the_company
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "messages.md"
 PERSON, ADMIN, PROGRAM, ANYBODY = "the person", "an administrator", "programs", "whoever comes"
