@@ -10,7 +10,7 @@ from allauth.idp.oidc.adapter import DefaultOIDCAdapter
 GROUPS = {"grace": ["research", "everybody"], "mallory": ["everybody"]}
 
 
-class Claims(DefaultOIDCAdapter):
+class Claims(DefaultOIDCAdapter):  # type: ignore[misc]  # allauth has no types
     """Its sessions have names, its people have groups."""
 
     def get_claims(self, purpose: Any, user: Any, client: Any, scopes: Iterable[str], **kwargs: Any) -> dict[str, Any]:
