@@ -50,6 +50,7 @@ SHOWN = 11
 """Characters of a key that are stored and shown: sk- and eight more."""
 RANDOM = 48
 SHAPE = re.compile(rf"sk-[A-Za-z0-9]{{{RANDOM}}}")
+LIVING = (Q(expires_at=None) | Q(expires_at__gt=Now())) & Q(revoked_at=None)
 _ALPHABET = string.ascii_letters + string.digits
 
 
@@ -155,7 +156,7 @@ def roll(
 
 def living() -> QuerySet[ApiKey]:
     """Keys that are neither revoked nor over."""
-    return ApiKey.objects.filter(Q(expires_at=None) | Q(expires_at__gt=Now()), revoked_at=None)
+    return ApiKey.objects.filter(LIVING)
 
 
 def listed(user: User) -> QuerySet[ApiKey]:

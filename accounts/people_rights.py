@@ -70,6 +70,7 @@ def register_own() -> None:
     register(Bundle("people", _("See, invite and change colleagues"), people))
     teams = tuple(f"accounts.{action}_team" for action in (*actions, "delete"))
     register(Bundle("teams", _("See and change teams"), teams))
+    register(Bundle("keys", _("See and revoke API keys"), ("accounts.view_apikey", "accounts.delete_apikey")))
     register(Bundle("programs", _("Make accounts for programs"), ("accounts.manage_service_accounts",)))
     register(
         Bundle(

@@ -236,7 +236,7 @@ def test_a_head_asks_for_the_right_of_a_get(call: Call, ada: User, with_breaks: 
 
 def test_the_language_is_the_persons_then_the_programs(call: Call, ada: User) -> None:
     chinese = {"accept-language": "zh-CN,zh;q=0.9"}
-    assert "接口" in problem(call("GET", "me/", headers=chinese), 401, "no_credential")["detail"]
+    assert "访问令牌" in problem(call("GET", "me/", headers=chinese), 401, "no_credential")["detail"]
     User.objects.update(language="zh-hans")
     answer = call("POST", "keys/", {}, credential=token_of(ada))
     assert problem(answer, 400, "invalid")["detail"] == "有些字段的内容无法接受。"
