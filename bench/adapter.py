@@ -59,6 +59,8 @@ class Browser:
 
     def __init__(self, adapter: Adapter, account: dict[str, str]) -> None:
         self.http = Http(adapter.host, adapter.port)
+        self.beside = Http(adapter.host, adapter.port)
+        self.after: asyncio.Task[None] | None = None
         self.cookies = {"sessionid": account["sessionid"], "csrftoken": account["csrftoken"]}
         self.origin = adapter.base
         self.model: str = adapter.opt.model
@@ -84,8 +86,8 @@ class Browser:
         accepted: dict[str, Any] = json.loads(body)
         return accepted
 
-    async def follow(self, url: str, *, sink: Any, timeout: float) -> None:
-        """The rhythm of static/js/poll.js for a tab that is looked at."""
+    async def follow(self, url: str, *, sink: Any, timeout: float) -> str:
+        """The rhythm of static/js/poll.js for a tab that is looked at. Returns the poll's address at the end."""
         seen, opened, end, turn = 0, None, time.monotonic() + timeout, Turn()
         while time.monotonic() < end:
             before = time.monotonic()
@@ -95,12 +97,26 @@ class Browser:
             url = answer.get("poll_url") or url
             sink.snapshot(turn.take(answer))
             if answer["state"] == "done":
-                return
+                return url
             if answer["state"] in ENDED:
                 raise ChatError(f"{answer['state']}: {(answer.get('note') or {}).get('kind', '')}")
             if not news and time.monotonic() - before < QUIET_S:
                 await asyncio.sleep(QUIET_S)
         raise ChatError("timeout")
+
+    async def settle(
+        self, accepted: dict[str, Any], url: str, *, before: asyncio.Task[None] | None, timeout: float
+    ) -> None:
+        """What the page asks once the answer is complete: the turn with its buttons and row, and the title when it is made."""
+        if before is not None:
+            await before
+        headers = [("Accept", "text/html"), *self.headers()[1:]]
+        path = f"/chat/messages/{accepted['message_id']}/?part=end&seen=1"
+        status, _, body = await self.beside.request("GET", path, headers, timeout=timeout)
+        if status != 200:
+            raise ChatError(f"end {status}")
+        if b"data-untitled" in body:
+            await self.beside.request("GET", f"{url}&title=1&wait=20", self.headers(), timeout=timeout)
 
     async def poll(self, url: str, *, seen: int, opened: int | None, timeout: float) -> dict[str, Any]:
         query = f"&seen={seen}&wait={HOLD_S}" + ("" if opened is None else f"&open={opened}")
@@ -170,12 +186,19 @@ class Portal(Adapter):  # type: ignore[misc]  # the bench's base class has no ty
 
     async def chat(self, user: int, prompt: str, sink: Any, timeout: float) -> None:
         browser, end = self.browsers[user], time.monotonic() + timeout
+        if browser.after is not None and browser.after.done():
+            browser.after.result()  # what went wrong after the turn before is a failure, too
         accepted = await browser.send(prompt, sink=sink, timeout=timeout)
-        await browser.follow(accepted["poll_url"], sink=sink, timeout=max(1.0, end - time.monotonic()))
+        url = await browser.follow(accepted["poll_url"], sink=sink, timeout=max(1.0, end - time.monotonic()))
+        # The answer is complete for its reader; the rest goes on beside, as in the page.
+        browser.after = asyncio.create_task(browser.settle(accepted, url, before=browser.after, timeout=30))
 
     async def close(self) -> None:
         for browser in self.browsers:
+            if browser.after is not None:
+                browser.after.cancel()
             browser.http.close()
+            browser.beside.close()
 
 
 TARGETS = {"portal": Portal}
