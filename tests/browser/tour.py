@@ -8,6 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
+from tests.browser import tour_company, tour_keys, tour_people, tour_sign_in
 from tests.processes import PASSWORD, Person, Site
 
 Theme = Literal["light", "dark"]
@@ -51,9 +52,12 @@ class Tour:
 
     def prepare(self) -> Tour:
         """Asks a question in each language, and starts the web process with /look/."""
-        self.site.environment["DEBUG"] = "1"
+        # There mail is set up, too, and nobody takes it.
+        extra = {"DEBUG": "1", "EMAIL_URL": "smtp://127.0.0.1:9"}
+        self.site.environment |= extra
         self.site.start_web(DEBUG_WEB)
-        del self.site.environment["DEBUG"]
+        for name in extra:
+            del self.site.environment[name]
         self.provider, self.model = self.site.django(FIND)
         self.people = dict(zip(LANGUAGES, self.site.people(len(LANGUAGES)), strict=True))
         asked = []
@@ -74,42 +78,50 @@ class Tour:
         home = self.site.url()
         chat = f"{home}/chat/{self.conversations[language]}/"
         link: str = self.site.django(MAKE_LINK, self.people[language].email)
-        return {
-            "look": f"{self.site.url(DEBUG_WEB)}/look/",
-            "empty": f"{home}/chat/",
-            "chat": chat,
-            "organise": f"{chat}organise/",
-            "details": f"{home}/chat/messages/{self.answers[language]}/details/",
-            "bin": f"{home}/chat/bin/",
-            "settings": f"{home}/me/",
-            "trail": f"{home}/me/trail/",
-            "new-password": f"{home}/accounts/password/change/",
-            "sign-out": f"{home}/accounts/logout/",
-            "not-found": f"{home}/nothing/",
-            "forbidden": f"{home}/setup/models/",
-            "sign-in": f"{home}/accounts/login/",
-            "forgotten": f"{home}/accounts/password/reset/",
-            "choose-password": home + link,
-            "link-over": f"{home}/accounts/password/reset/key/1-set-password/",
-            "registration": f"{home}/accounts/signup/",
-            "setup": f"{home}/setup/",
-            "setup-models": f"{home}/setup/models/",
-            "setup-presets": f"{home}/setup/models/connect/",
-            "setup-connect": f"{home}/setup/models/connect/openai/",
-            "setup-provider": f"{home}/setup/models/provider/{self.provider}/",
-            "setup-choose": f"{home}/setup/models/provider/{self.provider}/choose/",
-            "setup-model": f"{home}/setup/models/{self.model}/",
-            "setup-organisation": f"{home}/setup/organisation/",
-            "setup-audit": f"{home}/setup/audit/",
-            "setup-person": f"{home}/setup/people/new/",
-        }
+        return (
+            {
+                "look": f"{self.site.url(DEBUG_WEB)}/look/",
+                "empty": f"{home}/chat/",
+                "chat": chat,
+                "organise": f"{chat}organise/",
+                "details": f"{home}/chat/messages/{self.answers[language]}/details/",
+                "bin": f"{home}/chat/bin/",
+                "settings": f"{home}/me/",
+                "trail": f"{home}/me/trail/",
+                "new-password": f"{home}/accounts/password/change/",
+                "sign-out": f"{home}/accounts/logout/",
+                "not-found": f"{home}/nothing/",
+                "forbidden": f"{home}/setup/models/",
+                "sign-in": f"{home}/accounts/login/",
+                "forgotten": f"{home}/accounts/password/reset/",
+                "choose-password": home + link,
+                "link-over": f"{home}/accounts/password/reset/key/1-set-password/",
+                "registration": f"{home}/accounts/signup/",
+                "setup": f"{home}/setup/",
+                "setup-models": f"{home}/setup/models/",
+                "setup-presets": f"{home}/setup/models/connect/",
+                "setup-connect": f"{home}/setup/models/connect/openai/",
+                "setup-provider": f"{home}/setup/models/provider/{self.provider}/",
+                "setup-choose": f"{home}/setup/models/provider/{self.provider}/choose/",
+                "setup-model": f"{home}/setup/models/{self.model}/",
+                "setup-organisation": f"{home}/setup/organisation/",
+                "setup-audit": f"{home}/setup/audit/",
+                "setup-person": f"{home}/setup/people/new/",
+            }
+            | tour_sign_in.pages(self, language)
+            | tour_people.pages(self, language)
+            | tour_company.pages(self, language)
+            | tour_keys.pages(self, language)
+        )
 
     def open(self, browser: Browser, name: str, *, url: str, language: str) -> Page:
         """The page in a profile of its own, in this language."""
         page = self.profile(browser, name, url=url, language=language).new_page()
         answer = page.goto(url)
         assert answer is not None
-        assert answer.status == STATUSES.get(name, 200), f"{name} was answered {answer.status}"
+        assert answer.status == (STATUSES | tour_sign_in.STATUSES | tour_people.STATUSES | tour_company.STATUSES).get(
+            name, 200
+        ), f"{name} was answered {answer.status}"
         return page
 
     def profile(self, browser: Browser, name: str, *, url: str, language: str) -> BrowserContext:
@@ -117,7 +129,9 @@ class Tour:
         context = browser.new_context(locale="zh-CN" if language.startswith("zh") else "en-US")
         context.set_default_timeout(15_000)
         if name not in DOORS:
-            who = "admin" if name.startswith("setup") else "person"
+            who = (tour_sign_in.WHO | tour_people.WHO | tour_company.WHO).get(name) or (
+                "admin" if name.startswith("setup") else "person"
+            )
             base = "/".join(url.split("/", 3)[:3])
             known = self.cookies[who, language].items()
             context.add_cookies([{"name": key, "value": value, "url": base} for key, value in known])
