@@ -34,7 +34,7 @@ NAME = (_("Name"), _("Stands on the button: “Continue with …”."))
 WORDS: dict[Kind, dict[str, tuple[Any, Any]]] = {
     Kind.OIDC: {
         "name": NAME,
-        "server_url": (_("Issuer’s address"), _("For example https://sso.example.com/realms/company")),
+        "server_url": (_("Issuer's address"), _("For example https://sso.example.com/realms/company")),
         "client_id": (_("Client id"), ""),
         "new_secret": (_("Client secret"), ""),
         "makes_people": (
@@ -60,7 +60,7 @@ WORDS: dict[Kind, dict[str, tuple[Any, Any]]] = {
         ),
         "email_domains": (
             _("Domains it may vouch for"),
-            _("One a line. An address from Feishu in one of them becomes the account’s; others are not believed."),
+            _("One a line. An address from Feishu in one of them becomes the account's; others are not believed."),
         ),
         "server_url": (_("Server"), _("Empty: https://open.feishu.cn. Lark: https://open.larksuite.com")),
         "scopes": (_("Scopes"), _("Empty: what the app has.")),
@@ -68,13 +68,13 @@ WORDS: dict[Kind, dict[str, tuple[Any, Any]]] = {
     Kind.WECOM: {
         "name": NAME,
         "client_id": (_("Corp ID"), _("Under “My company” (我的企业).")),
-        "agent_id": (_("Agent ID"), _("On the application’s page.")),
-        "new_secret": (_("Secret"), _("On the application’s page.")),
+        "agent_id": (_("Agent ID"), _("On the application's page.")),
+        "new_secret": (_("Secret"), _("On the application's page.")),
         "makes_people": (
             _("Make an account at the first sign-in"),
-            _("For everybody in the application’s visible range. Otherwise only who was invited comes in."),
+            _("For everybody in the application's visible range. Otherwise only who was invited comes in."),
         ),
-        "server_url": (_("Server"), _("Empty: WeCom’s own. For a deployment in the company’s own house its address.")),
+        "server_url": (_("Server"), _("Empty: WeCom's own. For a deployment in the company's own house its address.")),
     },
 }
 
@@ -176,7 +176,7 @@ class ConnectionForm(ConnectionBase):
     def clean_group_claim(self) -> str:
         claim = str(self.cleaned_data["group_claim"]).strip()
         if claim and not _CLAIM.fullmatch(claim):
-            raise ValidationError(_("A claim’s name has no blanks."))
+            raise ValidationError(_("A claim's name has no blanks."))
         return claim
 
     def clean(self) -> dict[str, Any]:

@@ -20,7 +20,7 @@ from accounts.refusals import NotPossible
 
 JUST_NOW_S = 15 * 60
 BECAUSE = "sso_only"
-CLOSED = _("Signing in with a password is switched off here. Use your company’s sign-in.")
+CLOSED = _("Signing in with a password is switched off here. Use your company's sign-in.")
 """Said at every door that takes a password, whatever name was typed."""
 
 

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 ASK = _("Ask whoever runs this chat for an invitation.")
 AGAIN = _("Nothing was changed. Try once more.")
 CONNECT = _(
-    "If it is yours: sign in the way you usually do, then connect the company sign-in under “My settings”. If you can’t,"
+    "If it is yours: sign in the way you usually do, then connect the company sign-in under “My settings”. If you can't,"
     " ask whoever runs this chat."
 )
 TELL = _("Your account is as it was. Try again later, or tell whoever runs this chat.")
@@ -69,9 +69,9 @@ WORDS: dict[str, Words] = {
     "changed": Words(
         _("Somebody else is signed in here now than when this was started."), _("Sign in, then connect again."), 409
     ),
-    "answer": Words(_("Your company’s answer could not be believed, so nobody was signed in."), TELL, 400),
-    "unreachable": Words(_("Your company’s sign-in server does not answer."), TELL, 503),
-    "issuer": Words(_("Your company’s sign-in server refused."), TELL, 400),
+    "answer": Words(_("Your company's answer could not be believed, so nobody was signed in."), TELL, 400),
+    "unreachable": Words(_("Your company's sign-in server does not answer."), TELL, 503),
+    "issuer": Words(_("Your company's sign-in server refused."), TELL, 400),
 }
 
 

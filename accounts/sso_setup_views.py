@@ -17,7 +17,7 @@ from accounts.sso_forms import ConnectionForm, GroupsForm
 
 KINDS: tuple[tuple[str, str | Promise, str | Promise], ...] = (
     ("oidc", _("OpenID Connect"), _("Keycloak, Microsoft Entra ID, Google, Okta, Authentik and most others.")),
-    ("feishu", _("Feishu"), _("Also Lark. The app of your company’s own tenant.")),
+    ("feishu", _("Feishu"), _("Also Lark. The app of your company's own tenant.")),
     ("wecom", _("WeCom"), _("By QR code in the browser, at once inside the app.")),
 )
 NAMED_AT_MOST = 20

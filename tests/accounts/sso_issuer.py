@@ -248,4 +248,4 @@ def refused(answer: Any) -> str:
     assert answer.status_code >= 400, (answer.status_code, answer.get("Location"))
     found = re.search(r'role="alert">.*?<b>(.*?)</b>', answer.content.decode(), re.S)
     assert found
-    return found[1]
+    return html.unescape(found[1])

@@ -104,8 +104,8 @@ def test_a_code_works_once_and_with_its_own_verifier_only(
     thief = Client()
     state = dict(parse_qsl(urlsplit(begin(thief, "feishu")).query))["state"]
     stolen = f"/accounts/company/feishu/callback/?{urlencode({'code': code, 'state': state})}"
-    assert refused(thief.get(stolen)) == "Your company’s sign-in server refused."
-    assert refused(client.get(back)) == "Your company’s sign-in server refused."  # the thief has used it up
+    assert refused(thief.get(stolen)) == "Your company's sign-in server refused."
+    assert refused(client.get(back)) == "Your company's sign-in server refused."  # the thief has used it up
 
 
 @pytest.mark.parametrize(

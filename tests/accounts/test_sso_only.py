@@ -13,7 +13,7 @@ from tests.accounts.conftest import PASSWORD
 from tests.accounts.sso_issuer import Issuer, come_in, who
 
 pytestmark = pytest.mark.django_db
-CLOSED = "Signing in with a password is switched off here. Use your company’s sign-in."
+CLOSED = "Signing in with a password is switched off here. Use your company's sign-in."
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import socket
 import time
@@ -42,7 +43,10 @@ def page(connection: SsoConnection, part: str = "") -> str:
 
 
 def errors(answer: Any) -> list[str]:
-    return re.findall(r'class="error"[^>]*>.*?<span>(.*?)</span>', answer.content.decode(), re.S)
+    return [
+        html.unescape(each)
+        for each in re.findall(r'class="error"[^>]*>.*?<span>(.*?)</span>', answer.content.decode(), re.S)
+    ]
 
 
 # --- adding ---
@@ -102,7 +106,7 @@ WRONG: dict[str, tuple[dict[str, str], str]] = {
     "a domain of everything": ({"email_domains": "*"}, "* is no domain."),
     "no secret": ({"new_secret": ""}, "Enter the secret."),
     "a secret with a line break": ({"new_secret": "a\nb"}, "A secret has neither line breaks nor special characters."),
-    "a claim with blanks": ({"group_claim": "my groups"}, "A claim’s name has no blanks."),
+    "a claim with blanks": ({"group_claim": "my groups"}, "A claim's name has no blanks."),
 }
 
 
@@ -242,7 +246,7 @@ def test_try_it_names_a_missing_server_a_closed_port_and_a_slow_one(
 
 def test_try_it_refuses_keys_that_sign_nothing(company: SsoConnection, issuer: Issuer) -> None:
     issuer.keys = [public_jwk(use="enc"), {"kty": "oct", "k": "c2VjcmV0"}]
-    assert tried(company)[-1] == ("bad", "The issuer’s public keys cannot be used.")
+    assert tried(company)[-1] == ("bad", "The issuer's public keys cannot be used.")
 
 
 # --- groups ---

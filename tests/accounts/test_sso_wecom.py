@@ -129,7 +129,7 @@ def test_a_code_works_once_and_only_with_the_state_of_this_browser(
     code = dict(parse_qsl(urlsplit(back).query))["code"]
     again = f"/accounts/company/wecom/callback/?{urlencode({'code': code, 'state': state})}"
     assert refused(Client().get(again)).startswith("This sign-in was not started in this browser")
-    assert refused(client.get(again)) == "Your company’s sign-in server refused."
+    assert refused(client.get(again)) == "Your company's sign-in server refused."
 
 
 def test_a_back_channel_logout_is_for_openid_connect_only(client: Client, connection: SsoConnection) -> None:
@@ -154,5 +154,5 @@ def test_the_trial_says_what_is_wrong(connection: SsoConnection, fields: dict[st
 
 def test_the_trial_knows_the_commonest_refusal() -> None:
     what, do = sso_trial_words.wecom_words(60020)
-    assert "does not accept calls from this server’s address" in str(what)
+    assert "does not accept calls from this server's address" in str(what)
     assert "trusted IPs" in str(do)
