@@ -176,7 +176,7 @@ class Visitor:
         return ""
 
     def _leave_and_return(self) -> None:
-        self._insist("sign-out", "POST", "/accounts/logout/", body={}, good=302)
+        self._insist("sign-out", "POST", "/accounts/logout/", body={}, good=200)
         self.browser.close()
         began = time.monotonic()
         while True:

@@ -42,7 +42,7 @@ class DeadlySite(Site):
 
 
 def run(options: Options) -> Report:
-    """`extra`: at (plan, stream), workers, poisons (how many such questions, one after the other)."""
+    """`extra`: at (plan, stream), workers, ttft_ms (how long others wait for a first word)."""
     at, workers = str(options.extra.get("at", "plan")), int(options.extra.get("workers", 2))
     kind = type("Deadly", (DeadlySite,), {"at": at})
     name = f"a question that kills its worker ({'while it is prepared' if at == 'plan' else 'at its first words'})"
@@ -57,36 +57,32 @@ def run(options: Options) -> Report:
         )
         caller = trial.site.caller(trial.site.people(1)[0])
         load.work(options.seconds / 4)
-        ends: list[tuple[dict[str, Any], float]] = []
-        for number in range(int(options.extra.get("poisons", 1))):
-            began = time.monotonic()
-            sent = caller.send(f"[[sim seed=poison{number} n=5 ttft=300]] {WORD}")
-            ends.append((caller.until_ended(sent, within=120), time.monotonic() - began))
+        began = time.monotonic()
+        end = caller.until_ended(caller.send(f"[[sim seed=poison n=5 ttft=300]] {WORD}"), within=120)
+        trial.report.facts["poison over after s"] = round(time.monotonic() - began, 1)
         load.work(options.seconds / 4)
         for each in (load, silent):
             each.finish(within=90)
         stop.set()
         rows = trial.judge(load, silent, slowest_s=float(options.extra.get("slowest_s", 90)))
-        _judge(trial, rows, ends=ends, deaths=len(deaths))
+        _judge(trial, rows, end=end, deaths=len(deaths))
         return trial.report
 
 
-def _judge(trial: Trial, rows: list[dict[str, Any]], *, ends: list[tuple[dict[str, Any], float]], deaths: int) -> None:
+def _judge(trial: Trial, rows: list[dict[str, Any]], *, end: dict[str, Any], deaths: int) -> None:
     report = trial.report
-    poison = [row for row in rows if WORD in row["question"]]
+    (poison,) = [row for row in rows if WORD in row["question"]]
     others = [row for row in rows if WORD not in row["question"]]
     report.facts |= {
         "workers that died": deaths,
-        "poison over after s": [round(seconds, 1) for _end, seconds in ends],
         "others taken up again": sum(row["attempt"] > 1 for row in others),
         "others, most attempts": max((row["attempt"] for row in others), default=0),
     }
-    for (end, _seconds), row in zip(ends, poison, strict=True):
-        note = (end.get("note") or {}).get("text", "")
-        kind = (row["state"], row["error_kind"], row["attempt"])
-        report.fault_if(kind != ("failed", "poisoned", 2), f"the poison ended as {kind}")
-        report.fault_if("twice" not in note, f"the poison's note is {note!r}")
-    report.fault_if(deaths != 2 * len(ends), f"{deaths} workers died of {len(ends)} questions")
+    note = (end.get("note") or {}).get("text", "")
+    kind = (poison["state"], poison["error_kind"], poison["attempt"])
+    report.fault_if(kind != ("failed", "poisoned", 2), f"the poison ended as {kind}")
+    report.fault_if("twice" not in note, f"the poison's note is {note!r}")
+    report.fault_if(deaths != 2, f"{deaths} workers died of one question")
     failed = [row["error_kind"] for row in others if row["state"] == "failed"]
     report.fault_if(failed, f"{len(failed)} questions of others failed: {sorted(set(failed))}")
     mute = [row for row in others if row["state"] == "interrupted" and not row["text"]]

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import trial_away, trial_clock, trial_disk, trial_poison, trial_rolling
+from bench import trial_away, trial_clock, trial_disk, trial_poison, trial_rolling, trial_soak
 from bench.trial_ground import SETTINGS, Options, Report
 
 # name: (what runs, what it says, people, seconds)
@@ -24,6 +24,7 @@ TRIALS: dict[str, tuple[Callable[[Options], Report], str, int, float]] = {
     "away": (trial_away.run, "PostgreSQL is stopped or frozen for 30 s", 16, 60),
     "disk": (trial_disk.run, "SQLite's disk is full for 30 s", 12, 60),
     "poison": (trial_poison.run, "a question that kills its worker twice", 18, 40),
+    "soak": (trial_soak.run, "steady work: memory, connections and tables stay flat", 24, 900),
 }
 
 
@@ -53,7 +54,7 @@ def main() -> int:
     return 1 if report.faults else 0
 
 
-EXTRA = ("every", "two_doors", "where", "how", "away", "full", "at", "poisons", "workers", "ttft_ms")
+EXTRA = ("every", "two_doors", "where", "how", "away", "full", "at", "workers", "ttft_ms")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -73,7 +74,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--away", type=float, help="away: for so many seconds")
     made.add_argument("--full", type=float, help="disk: for so many seconds")
     made.add_argument("--at", choices=trial_poison.AT, help="poison: when it kills")
-    made.add_argument("--poisons", type=int, help="poison: how many, one after the other")
     made.add_argument("--workers", type=int, help="poison: how many workers")
     return made
 

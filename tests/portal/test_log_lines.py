@@ -1,0 +1,43 @@
+"""The same warning is not written again and again; nothing else is left out."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from portal import log_lines
+from portal.log_lines import Seldom
+
+
+def record(
+    text: str = "away", *, level: int = logging.WARNING, name: str = "chat.x", fault: bool = False
+) -> logging.LogRecord:
+    given = (ValueError, ValueError(), None) if fault else None
+    return logging.LogRecord(name, level, "x.py", 1, "%s", (text,), given)
+
+
+def test_the_same_warning_is_written_once_and_then_says_how_often_it_was_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seldom = Seldom()
+    assert [seldom.filter(record()) for _ in range(4)] == [True, False, False, False]
+    monkeypatch.setattr(log_lines, "EVERY_S", 0.0)
+    again = record()
+    assert seldom.filter(again)
+    assert again.getMessage() == "away (and 3 times more in 0 s)"
+
+
+def test_other_words_other_loggers_errors_and_tracebacks_are_always_written() -> None:
+    seldom = Seldom()
+    lines = [record(), record("gone"), record(name="chat.y")]
+    assert [seldom.filter(line) for line in lines] == [True] * 3
+    for same in (record(level=logging.ERROR), record(level=logging.INFO), record(fault=True)):
+        assert [seldom.filter(same) for _ in range(2)] == [True, True]
+
+
+def test_it_forgets_rather_than_grows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_lines, "MOST", 10)
+    seldom = Seldom()
+    assert all(seldom.filter(record(f"line {n}")) for n in range(100))
+    assert len(seldom._said) <= 10
