@@ -1,6 +1,7 @@
 """People, teams and the organisation in Django's plain administration. Nothing here bypasses the password rules.
 
-Who has been asked to leave (inactive) is out at once: saving a person raises the version of her sessions.
+Switching somebody off or on, and who may open the administration, is done on a person's own page (/setup/people/) and shown
+here only: there the last administrator stays, and everything that must end with an account ends.
 """
 
 from __future__ import annotations
@@ -41,9 +42,11 @@ admin.site.unregister(EmailAddress)
 assert social_admin, "imported so that its registration is there to be taken back"
 admin.site.unregister((SocialAccount, SocialApp, SocialToken))
 
-CUTS = {"is_active", "is_staff", "is_superuser", "email", "password_expired"}
+CUTS = {"email", "password_expired"}
 """Changing one of these ends the person's sessions."""
-GRANTS = ("is_staff", "is_superuser", "user_permissions")
+ELSEWHERE = ("is_active", "is_staff", "is_superuser")
+"""Changed on the person's own page only (accounts.people)."""
+GRANTS = ("user_permissions",)
 """Whoever may set these may do everything: superusers only."""
 
 
@@ -103,13 +106,19 @@ class PersonAdmin(Choosing, People):
     search_fields = ("email", "name")
     ordering = ("email",)
     filter_horizontal = ("user_permissions",)
-    readonly_fields = ("uuid", "date_joined", "last_login")
+    readonly_fields = ("uuid", "date_joined", "last_login", *ELSEWHERE)
     inlines = (MembershipInline,)
     actions = ("sign_out",)
     fieldsets = (
         (None, {"fields": ("email", "name", "password")}),
         (_("Language and time"), {"fields": ("language", "time_zone")}),
-        (_("Rights"), {"fields": ("is_active", "password_expired", "is_staff", "is_superuser", "user_permissions")}),
+        (
+            _("Rights"),
+            {
+                "fields": ("password_expired", "user_permissions", *ELSEWHERE),
+                "description": _("Switching off and on, staff and administrators: on the person's page under People."),
+            },
+        ),
         (_("Dates"), {"fields": ("date_joined", "last_login", "uuid")}),
     )
     add_fieldsets = ((None, {"classes": ("wide",), "fields": ("email", "name", "password1", "password2")}),)
@@ -122,7 +131,9 @@ class PersonAdmin(Choosing, People):
         return self._in_reach(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        return self._in_reach(request, obj) and super().has_delete_permission(request, obj)
+        """With an account everything goes that it asked: only one that is switched off, and one at a time."""
+        gone = obj is not None and not (obj.is_active or obj.is_superuser or obj.is_staff)
+        return gone and super().has_delete_permission(request, obj)
 
     def _in_reach(self, request: HttpRequest, obj: User | None) -> bool:
         """Whoever could give an administrator another password or address could sign in as one: superusers only."""

@@ -7,6 +7,7 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from accounts import invitations, people_queries, people_rights
@@ -14,6 +15,7 @@ from accounts.forms import languages, time_zones
 from accounts.models import Membership, Organisation, Team, User
 
 NAME = User._meta.get_field("name").max_length
+ROLES_IN_A_TEAM = [(value, capfirst(label)) for value, label in Membership.Role.choices]
 ROLES = (("colleague", _("Colleague")), ("staff", _("Staff")), ("administrator", _("Administrator")))
 
 
@@ -51,7 +53,7 @@ class TeamField(forms.ModelChoiceField[Team]):
 class NameAndEmail(forms.Form):
     """How a colleague is called, and the address that is the name at the sign-in."""
 
-    name = forms.CharField(label=_("Name"), max_length=NAME, required=False)
+    name = forms.CharField(label=_("Full name"), max_length=NAME, required=False)
     email = forms.EmailField(
         label=_("E-mail"),
         max_length=254,
@@ -95,7 +97,7 @@ class Member(forms.Form):
 
     person = ColleagueField(label=_("E-mail of the colleague"))
     role = forms.ChoiceField(
-        label=_("Role"), choices=Membership.Role.choices, help_text=_("A manager sees who is in the team.")
+        label=_("Role"), choices=ROLES_IN_A_TEAM, help_text=_("A manager sees who is in the team.")
     )
 
 
@@ -103,7 +105,7 @@ class Joining(forms.Form):
     """Which team a person joins, and as what."""
 
     team = TeamField(label=_("Team"))
-    role = forms.ChoiceField(label=_("Role"), choices=Membership.Role.choices)
+    role = forms.ChoiceField(label=_("Role"), choices=ROLES_IN_A_TEAM)
 
     def offer(self, teams: QuerySet[Team]) -> None:
         """The teams to choose from."""
@@ -115,7 +117,9 @@ class Joining(forms.Form):
 class Leaving(forms.Form):
     """Who takes over what the person owns."""
 
-    heir = ColleagueField(label=_("E-mail of the colleague who takes it over"), required=False)
+    heir = ColleagueField(
+        label=_("E-mail of the colleague who takes it over"), required=False, help_text=_("Empty: nobody takes over.")
+    )
 
 
 class Program(forms.Form):
@@ -133,12 +137,12 @@ class Guest(forms.Form):
     email = forms.EmailField(
         label=_("E-mail"), max_length=254, widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false"})
     )
-    name = forms.CharField(label=_("Name"), max_length=NAME, required=False, help_text=_("Can be left empty."))
+    name = forms.CharField(label=_("Full name"), max_length=NAME, required=False, help_text=_("Can be left empty."))
     language = forms.ChoiceField(label=_("Language"), required=False)
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
     team = TeamField(label=_("Team"), required=False)
     role = forms.ChoiceField(
-        label=_("Role in the team"), choices=Membership.Role.choices, required=False, initial=Membership.Role.MEMBER
+        label=_("Role in the team"), choices=ROLES_IN_A_TEAM, required=False, initial=Membership.Role.MEMBER
     )
     days = forms.IntegerField(
         label=_("Days the link works"), min_value=1, max_value=invitations.MOST_DAYS, initial=invitations.DAYS

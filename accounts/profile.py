@@ -11,6 +11,7 @@ from typing import Any
 from django import forms
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -18,6 +19,7 @@ from accounts import audit
 from accounts.forms import languages, time_zones
 from accounts.models import ApiKey, Theme, User
 
+THEMES = [(value, capfirst(label)) for value, label in Theme.choices]
 FIELDS = ("name", "language", "time_zone", "theme", "default_model")
 
 Offer = Callable[[User], Sequence[tuple[str, str]]]
@@ -43,7 +45,7 @@ class Profile(forms.ModelForm[User]):
     # Said in both languages: whoever looks for it may not read the page's.
     language = forms.ChoiceField(label=_("Language · 语言"), required=False)
     time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
-    theme = forms.ChoiceField(label=_("Theme"), choices=Theme.choices, required=False)
+    theme = forms.ChoiceField(label=_("Theme"), choices=THEMES, required=False)
     default_model = forms.ChoiceField(
         label=_("Default model"),
         required=False,

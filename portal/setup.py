@@ -91,9 +91,9 @@ def _organisation(request: HttpRequest, *, user: User) -> Item:
 def _people(user: User) -> Item:
     return Item(
         _("Add a colleague"),
-        _("Makes an account with a password for the first sign-in."),
+        _("Makes a link with which your colleague comes in and chooses a password."),
         User.objects.filter(is_active=True).exclude(pk=user.pk).exists(),
-        url=reverse("setup_accounts:new_person") if user.has_perm("accounts.add_user") else "",
+        url=reverse("setup_accounts:invitations") if user.has_perm("accounts.add_user") else "",
     )
 
 

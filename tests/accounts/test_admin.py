@@ -69,15 +69,37 @@ def test_a_new_person_must_choose_a_password(admin: Client) -> None:
     assert (person.password_expired, person.check_password(PASSWORD)) == (True, True)
 
 
-def test_switching_a_person_off_ends_her_sessions_and_a_new_name_does_not(admin: Client, ada: User) -> None:
+def test_switching_off_and_rights_are_done_on_the_persons_page_and_not_here(admin: Client, ada: User) -> None:
     inline = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
-    path = reverse("admin:accounts_user_change", args=[ada.pk])
-    admin.post(path, {"email": ada.email, "name": "Ada L.", "is_active": "on"} | inline)
-    ada.refresh_from_db()
-    assert (ada.name, ada.session_version) == ("Ada L.", 1)
-    admin.post(path, {"email": ada.email, "name": "Ada L."} | inline)
-    ada.refresh_from_db()
-    assert (ada.is_active, ada.session_version) == (False, 2)
+    boss = User.objects.get(email="root@example.com")
+    for person in (ada, boss):
+        before = User.objects.values("is_active", "is_staff", "is_superuser", "session_version").get(pk=person.pk)
+        path = reverse("admin:accounts_user_change", args=[person.pk])
+        assert admin.post(path, {"email": person.email, "name": "New", "is_staff": "on"} | inline).status_code == 302
+        after = User.objects.values("is_active", "is_staff", "is_superuser", "session_version").get(pk=person.pk)
+        assert after == before
+        assert User.objects.get(pk=person.pk).name == "New"
+
+
+def test_who_waits_for_approval_is_not_let_in_here(admin: Client) -> None:
+    waits = User.objects.create(email="new@example.com", is_active=False, awaits_approval=True)
+    path = reverse("admin:accounts_user_change", args=[waits.pk])
+    inline = {"memberships-TOTAL_FORMS": "0", "memberships-INITIAL_FORMS": "0"}
+    admin.post(path, {"email": waits.email, "is_active": "on", "awaits_approval": ""} | inline)
+    waits.refresh_from_db()
+    assert (waits.is_active, waits.awaits_approval) == (False, True)
+
+
+def test_only_an_account_that_is_switched_off_is_deleted_and_never_an_administrators(admin: Client, ada: User) -> None:
+    boss = User.objects.get(email="root@example.com")
+    for person in (ada, boss):
+        assert admin.post(reverse("admin:accounts_user_delete", args=[person.pk]), {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [str(ada.pk), str(boss.pk)], "post": "yes"}
+    admin.post(reverse("admin:accounts_user_changelist"), chosen)
+    assert User.objects.count() == 2
+    User.objects.filter(pk=ada.pk).update(is_active=False)
+    assert admin.post(reverse("admin:accounts_user_delete", args=[ada.pk]), {"post": "yes"}).status_code == 302
+    assert User.objects.count() == 1
 
 
 def test_a_password_typed_by_an_administrator_is_a_one_time_password(admin: Client, ada: User) -> None:

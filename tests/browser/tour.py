@@ -46,6 +46,8 @@ class Tour:
     cookies: dict[tuple[str, str], dict[str, str]] = field(default_factory=dict)
     conversations: dict[str, str] = field(default_factory=dict)
     answers: dict[str, str] = field(default_factory=dict)
+    made: dict[str, dict[str, str]] = field(default_factory=dict)
+    """By language what tests.browser.tour_sign_in made."""
     provider: str = ""
     model: str = ""
     admin: Person = field(default_factory=lambda: Person("admin@example.com", "", PASSWORD))
