@@ -25,10 +25,10 @@ LONGEST_WAIT_S = 90.0
 
 
 class Caution:
-    """Asked once a round; for one lease after each reason for doubt the answer is no."""
+    """Asked once a round; after each reason for doubt the answer is no until every living worker has renewed its leases."""
 
     def __init__(self) -> None:
-        self._quiet_until = time.monotonic() + settings.LEASE_S
+        self._quiet_until = time.monotonic() + renewal_s()
         self._last: tuple[float, dt.datetime] | None = None
         self._trouble = False
 
@@ -55,8 +55,15 @@ class Caution:
         return time.monotonic() >= self._quiet_until
 
     def _doubt(self, why: str) -> None:
-        log.warning("%s: leases get a whole lease's time", why)
-        self._quiet_until = time.monotonic() + settings.LEASE_S
+        log.warning("%s: leases get %.0f s more", why, renewal_s())
+        self._quiet_until = time.monotonic() + renewal_s()
+
+
+def renewal_s() -> float:
+    """Seconds in which every living worker has renewed, one attempt having failed. A whole lease would be safe as well, but where
+    processes are restarted more often than that, no reaper would ever get to work.
+    """
+    return min(settings.LEASE_S, 2 * settings.RENEW_S + settings.LEASE_GRACE_S)
 
 
 def can_write(now: dt.datetime) -> None:

@@ -1,7 +1,7 @@
 """Finds what was left half-done: leases that ran out, deadlines that passed, rows that nobody needs. Runs in every worker and web process.
 
 Everything is compare-and-set, so any number of these may run. After its own start, and whenever there is a reason for doubt
-(chat.caution), it waits a whole lease, so that a restart, a database that was away or a clock never ends what is well.
+(chat.caution), it waits until living workers have renewed, so that a restart, a database that was away or a clock never ends what is well.
 """
 
 from __future__ import annotations

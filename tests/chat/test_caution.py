@@ -43,6 +43,13 @@ def test_after_a_failed_query_a_whole_lease_passes_before_anything_is_ended(calm
     assert calm.calm(now())
 
 
+def test_the_wait_is_as_long_as_workers_need_to_renew_and_a_lease_at_most(settings: LazySettings) -> None:
+    settings.LEASE_S, settings.RENEW_S, settings.LEASE_GRACE_S = 20, 5, 2
+    assert caution.renewal_s() == 12
+    settings.LEASE_S = 9
+    assert caution.renewal_s() == 9
+
+
 def test_while_nothing_can_be_written_the_doubt_stays(calm: caution.Caution, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_now: dt.datetime) -> None:
         raise OperationalError("database or disk is full")
