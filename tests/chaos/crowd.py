@@ -21,15 +21,20 @@ from tests.processes import Caller, Person, Site
 
 STUBBORN_S = 60.0
 TIMEOUT_S = 10.0
+# As a load balancer in front does it: who has failed is not asked again for so long.
+OUT_S = 10.0
 
 
 @dataclass(frozen=True)
 class Send:
-    """One send, from the first try to its 202, as its sender saw it (`began`: monotonic seconds)."""
+    """One send, from the first try to its 202, as its sender saw it (`began`: monotonic seconds).
+
+    `struck`: the connection to a web process failed meanwhile.
+    """
 
     began: float
     took: float
-    tries: int
+    struck: bool
     generation: str
 
 
@@ -49,8 +54,9 @@ class Crowd:
     """`people` ask `each` questions one after the other (None: until `enough`); every `cancels`-th is stopped while it is
     written (0: none).
 
-    `tokens` are an answer's length, or from where to where it may lie. `rest_s`: pause between two polls. `roams`: who meets
-    a dead web process goes on at another one, as behind a load balancer. `again`: the share that goes on in the same conversation.
+    `tokens` are an answer's length, or from where to where it may lie. `rest_s`: pause between two polls. `roams`: each question
+    goes to any web process, and who meets a dead one goes on at another, as behind a load balancer. `again`: the share of
+    questions that go on in the same conversation.
     """
 
     site: Site
@@ -71,6 +77,7 @@ class Crowd:
     refusals: list[str] = field(default_factory=list)
     under_way: dict[int, Counter[str]] = field(default_factory=dict)
     callers: list[Caller] = field(default_factory=list)
+    _out: dict[int, float] = field(default_factory=dict)
     _threads: list[threading.Thread] = field(default_factory=list)
     _enough: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -107,11 +114,14 @@ class Crowd:
         for count in itertools.count() if self.each is None else range(self.each):
             if self._enough.is_set():
                 return
+            self._lead(caller, draw)
             home = sent.get("conversation_id", "") if draw.random() < self.again else ""
             try:
                 sent = self._send(caller, person, seed=f"{self.name}{number}x{count}", home=home, draw=draw)
                 stops = self.cancels > 0 and (number * (self.each or 1) + count) % self.cancels == 3
                 if self.follow:
+                    if draw.random() < 0.3:
+                        self._lead(caller, draw)
                     self._follow(caller, sent, stops=stops)
             except AssertionError as error:
                 self.refusals.append(str(error))
@@ -150,15 +160,15 @@ class Crowd:
 
     def _stubborn(self, caller: Caller, method: str, path: str, body: Any, *, good: int) -> Any:
         """Until it is answered; a dead or stopping web process is tried again, any other answer is a fault."""
-        began, pause, tries = time.monotonic(), 0.1, 0
+        began, pause, struck = time.monotonic(), 0.1, False
         met: tuple[int, float, float] | None = None
         while time.monotonic() < began + STUBBORN_S:
-            web, tries, asked = self._web(caller), tries + 1, time.monotonic()
+            web, asked = self._web(caller), time.monotonic()
             try:
                 with self._counted(web, "send" if path == "/chat/messages/" else method):
                     reply = caller.call(method, path, body=body, timeout=TIMEOUT_S)
             except OSError:
-                met = met or (web, asked, time.monotonic())
+                met, struck = met or (web, asked, time.monotonic()), True
                 self._roam(caller, web)
                 time.sleep(pause)
                 pause = min(1.0, pause * 2)
@@ -168,7 +178,7 @@ class Crowd:
                 if met is not None:
                     self.troubles.append(Trouble(met[0], method, met[1], met[2], now))
                 if path == "/chat/messages/":
-                    self.sends.append(Send(began, now - began, tries, answer["generation_id"]))
+                    self.sends.append(Send(began, now - began, struck, answer["generation_id"]))
                 return answer
             assert reply.status == 503, f"{method} {path}: {reply.status} {reply.text[:300]}"
             met = met or (web, asked, time.monotonic())
@@ -190,6 +200,14 @@ class Crowd:
     def _web(self, caller: Caller) -> int:
         return next((n for n in range(self.site.webs) if self.site.url(n) == caller.base), 0)
 
+    def _lead(self, caller: Caller, draw: random.Random) -> None:
+        """To any process that has not just failed."""
+        if self.roams:
+            now = time.monotonic()
+            there = [n for n in range(self.site.webs) if self._out.get(n, 0.0) <= now]
+            caller.base = self.site.url(draw.choice(there or range(self.site.webs)))
+
     def _roam(self, caller: Caller, web: int) -> None:
         if self.roams:
+            self._out[web] = time.monotonic() + OUT_S
             caller.base = self.site.url((web + 1) % self.site.webs)

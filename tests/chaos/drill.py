@@ -23,7 +23,6 @@ from tests.chaos.scene import Scene, Size, Strike
 from tests.chaos.strikes import STRIKES, plan
 from tests.processes import ROOT
 
-SEND_P99_S = 1.5
 SHARE_HIT = 0.8
 PACKAGES = ("django", "celery", "kombu", "openai", "psycopg", "redis", "amqp", "uvicorn")
 KILLS = ("worker", "web")
@@ -165,7 +164,7 @@ def _figures(report: Report, *, scene: Scene, rows: list[dict[str, Any]]) -> Non
         send
         for send in sends
         for strike in scene.strikes
-        if strike.kind == "broker-stop" and strike.at <= send.began < strike.until
+        if strike.kind == "broker-stop" and strike.at <= send.began < strike.until and not send.struck
     ]
     started = [waited[s.generation] for s in away if waited.get(s.generation) is not None]
     report.broker_away = {"sends_s": spread(s.took for s in away), "until_taken_s": spread(started)}
@@ -196,7 +195,7 @@ def _faults(report: Report, *, scene: Scene, verdict: Verdict) -> None:
     }
     report.faults["refused"] = scene.crowd.refusals
     slow = report.broker_away["sends_s"]
-    too_slow = slow["n"] and slow["p99"] > SEND_P99_S
+    too_slow = slow["n"] and slow["p99"] > scene.size.send_s
     report.faults["slow"] = [f"sends while the broker is away: p99 {slow['p99']} s"] if too_slow else []
     share = report.kills["share"]
     blows = [f"only {share:.0%} of the kills hit a process at work"] if share is not None and share < SHARE_HIT else []

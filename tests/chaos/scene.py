@@ -12,6 +12,7 @@ import sqlite3
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -63,6 +64,7 @@ class Size:
     gap_ms: int = 30
     rest_s: float = 0.3
     stuck_s: float = 30.0
+    send_s: float = 1.5
     engine: dict[str, str] = field(default_factory=dict)
 
 
@@ -113,9 +115,9 @@ class Scene:
 
     def begin(self) -> None:
         """Servers, site, observer, and a crowd that asks until it is told that it is enough."""
-        for server in (self.postgres, self.broker):
-            if server is not None:
-                server.start()
+        servers = [server for server in (self.postgres, self.broker) if server is not None]
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda server: server.start(), servers))
         self.site.start()
         self.observer.start()
         self.crowd = self.make_crowd("ask", each=None)
