@@ -73,13 +73,21 @@ def main() -> int:
     simulated = shared | {"SIMULATOR_URL": f"http://127.0.0.1:{simulator_port}/v1"}
     known, welcome = set_up(data, values=values, environment=simulated, address=address, installed=installed)
     simulate = bool(known.get("simulator"))
-    parts = list_parts(simulated if simulate else shared, data=data, simulator_port=simulator_port if simulate else 0)
+    # The door stays open while the web process is started again: whoever comes then waits, and is not turned away.
+    door = open_door(host, port=port)
+    parts = list_parts(
+        simulated if simulate else shared,
+        data=data,
+        door=door.fileno(),
+        simulator_port=simulator_port if simulate else 0,
+    )
     supervisor = Supervisor(parts, drain_s=drain + 2, say=say, folder=ROOT)
     greeting = Greeting(host, port=port, address=address, welcome=welcome, simulate=simulate)
     try:
         supervisor.run(ready=greeting.ready)
     finally:
         greeting.last_word()
+        door.close()
         os.close(lock)
     say("Stopped.")
     return 0
@@ -136,6 +144,19 @@ def listen(host: str, *, port: int) -> int:
         listener.listen(1)
         got: int = listener.getsockname()[1]
         return got
+
+
+def open_door(host: str, *, port: int) -> socket.socket:
+    """The listening socket that the web process accepts from (LISTEN_FD)."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    door = socket.socket(family, socket.SOCK_STREAM)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        door.bind((host, port))
+        door.listen(1024)
+    except OSError as error:
+        raise Stop(f"Can't listen on {host}:{port} ({error.strerror})") from None
+    return door
 
 
 def spare_port() -> int:
@@ -223,11 +244,11 @@ def ask(known: dict[str, Any], *, query: str) -> list[Any] | None:
         return None
 
 
-def list_parts(environment: dict[str, str], *, data: Path, simulator_port: int) -> list[Part]:
+def list_parts(environment: dict[str, str], *, data: Path, door: int, simulator_port: int) -> list[Part]:
     """The processes to keep running. The simulator ends last: answers that are being finished still come from it."""
     python = str(PYTHON)
     parts = [
-        Part("web", [python, "-m", "portal.server"], environment),
+        Part("web", [python, "-m", "portal.server"], environment | {"LISTEN_FD": str(door)}, inherits=(door,)),
         Part("worker", [python, "-m", "portal.worker"], environment),
     ]
     if simulator_port:

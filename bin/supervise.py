@@ -29,12 +29,16 @@ LIBC: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 @dataclass
 class Part:
-    """One process in a session of its own. `last`: ended only when the others are gone, because they still need it."""
+    """One process in a session of its own. `last`: ended only when the others are gone, because they still need it.
+
+    `inherits`: open file descriptors that it gets, each time it is started, under the same numbers.
+    """
 
     name: str
     command: list[str]
     environment: Mapping[str, str]
     last: bool = False
+    inherits: tuple[int, ...] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     due: float = field(default=0.0, init=False)
 
@@ -104,6 +108,7 @@ class Supervisor:
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 start_new_session=True,
+                pass_fds=part.inherits,
                 preexec_fn=die_with(os.getpid()) if LIBC is not None else None,
             )
         except OSError as error:

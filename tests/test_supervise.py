@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -94,6 +95,29 @@ def test_a_part_that_dies_comes_back_after_a_second_and_the_other_goes_on(start:
     assert 0.9 <= soon(lambda: len(pids(tmp_path, name="worker")) == 2) < 3
     assert pids(tmp_path, name="web") == [web]
     assert alive(web)
+
+
+def test_an_open_door_is_handed_to_each_life_of_a_part(tmp_path: Path) -> None:
+    program = f"""
+import os, socket, sys, time
+sys.path.insert(0, {str(BIN)!r})
+import supervise
+from pathlib import Path
+door = socket.create_server(("127.0.0.1", 0))
+serve = "import socket, sys; s = socket.socket(fileno=int(sys.argv[1])); c, _ = s.accept(); c.sendall(b'here'); sys.exit()"
+part = supervise.Part("web", [sys.executable, "-c", serve, str(door.fileno())], os.environ, inherits=(door.fileno(),))
+print(door.getsockname()[1], flush=True)
+supervise.Supervisor([part], drain_s=1, say=lambda text: None, folder=Path({str(tmp_path)!r})).run(ready=lambda: True)
+"""
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as supervisor:
+        assert supervisor.stdout is not None
+        port = int(supervisor.stdout.readline())
+        try:
+            for _life in range(2):  # it ends after each visitor; the second one waits at the open door
+                with socket.create_connection(("127.0.0.1", port), timeout=LATE_S) as visitor:
+                    assert visitor.recv(10) == b"here"
+        finally:
+            supervisor.terminate()
 
 
 def test_a_stop_reaches_each_part_once_waits_and_ends_the_last_one_last(start: Start, tmp_path: Path) -> None:
