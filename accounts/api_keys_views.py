@@ -54,7 +54,7 @@ def new_key(request: HttpRequest) -> HttpResponse:
 def roll(request: HttpRequest, number: UUID) -> HttpResponse:
     """Asks when the old secret ends, then shows the new one."""
     key = one(api_keys.listed(me(request)), number=number)
-    form = Roll(request.POST or None)
+    form = Roll(request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         hours = int(form.cleaned_data["keep"])
         try:
@@ -91,7 +91,7 @@ def one(rows: Any, *, number: UUID) -> ApiKey:
 
 def make(request: HttpRequest, *, accounts: list[User], back: str, template: str) -> HttpResponse:
     """The form for a key of one of these accounts, and what comes of it."""
-    form = NewKey(request.POST or None, accounts=accounts)
+    form = NewKey(request.POST if request.method == "POST" else None, accounts=accounts)
     if request.method == "POST" and form.is_valid():
         try:
             key, secret = api_keys.make(form.account_chosen(), **form.wanted(), by=me(request), request=request)
