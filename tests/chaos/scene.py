@@ -53,7 +53,7 @@ class Size:
     seed: int = 1
     faults: tuple[str, ...] = FAULTS
     without: str = ""
-    people: int = 40
+    people: int = 24
     webs: int = 2
     workers: int = 2
     stop_s: float = 60.0
