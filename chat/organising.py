@@ -10,17 +10,21 @@ import logging
 import re
 
 from django.conf import settings
-from django.db.models import F, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import User
+from accounts.prepared import execute
 from chat import endings, messages
 from chat.messages import Refused
 from chat.models import ACTIVE, Conversation, Generation
 
 log = logging.getLogger(__name__)
 MAX_TITLE = 200
+_SEE = """
+UPDATE chat_conversation SET seen_at = finished_at WHERE id = %s AND user_id = %s AND (seen_at IS NULL OR seen_at < finished_at)
+"""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _State = Conversation.TitleState
 
@@ -42,8 +46,7 @@ def rename(user: User, *, conversation: Conversation, title: str) -> str:
 def see(user: User, *, conversation: Conversation) -> None:
     """The person has looked: the mark of an answer that came meanwhile goes. Writes only if there is one."""
     if conversation.unseen:
-        unseen = Q(seen_at=None) | Q(seen_at__lt=F("finished_at"))
-        _own(user, conversation).filter(unseen).update(seen_at=F("finished_at"))
+        execute(_SEE, conversation.pk, user.pk)
         conversation.seen_at = conversation.finished_at
 
 

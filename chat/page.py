@@ -79,7 +79,7 @@ def person(request: HttpRequest) -> User:
 def models_of(request: HttpRequest) -> list[LanguageModel]:
     """The models that the person may choose, the default first; asked for once per request."""
     if "models_of" not in vars(request):
-        vars(request)["models_of"] = list(access.models_for(person(request)))
+        vars(request)["models_of"] = access.choices_for(person(request))
     found: list[LanguageModel] = vars(request)["models_of"]
     return found
 

@@ -13,7 +13,7 @@ from django.db.models import Exists, Model, OuterRef, QuerySet
 from django.http import Http404
 
 from accounts.models import User
-from accounts.prepared import fetch
+from accounts.prepared import Prepared, fetch
 from chat import prompts, rendering
 from chat.models import ACTIVE, Conversation, Generation, Message
 
@@ -25,6 +25,20 @@ CHUNK = 50
 
 
 T = TypeVar("T", bound=Model)
+
+
+_message = Prepared(
+    lambda user, uuid: Message.objects.select_related("conversation__model", "conversation__leaf", "parent").filter(
+        conversation__user=user, conversation__deleted_at=None, uuid=uuid
+    ),
+    -1,
+    uuid_module.UUID(int=0xABCDEF),
+)
+_latest = Prepared(
+    lambda message: Generation.objects.select_related("model", "provider").filter(message=message).order_by("-id")[:1],
+    -1,
+)
+_last = Prepared(lambda conversation: Generation.objects.filter(conversation=conversation).order_by("-pk")[:1], -1)
 
 
 @dataclass(frozen=True)
@@ -64,8 +78,10 @@ def binned_for(user: User, uuid: object) -> Conversation:
 
 def message_for(user: User, uuid: object) -> Message:
     """A message of the person's own conversation."""
-    rows = Message.objects.select_related("conversation__model", "conversation__leaf", "parent")
-    return _only(rows.filter(conversation__user=user, conversation__deleted_at=None, uuid=_uuid(uuid)))
+    row: Message | None = _message.first(user.pk, _uuid(uuid))
+    if row is None:
+        raise Http404
+    return row
 
 
 def generation_for(user: User, uuid: object) -> Generation:
@@ -163,8 +179,12 @@ def dress(messages: Iterable[Message]) -> None:
     """Gives answers their latest generation and their rendered blocks (rendered now if they were by an older renderer)."""
     answers = [m for m in messages if m.role == Message.Role.ASSISTANT]
     latest: dict[int, Generation] = {}
-    rows = Generation.objects.filter(message__in=[m.pk for m in answers]).select_related("model", "provider")
-    for generation in rows.order_by("id"):
+    if len(answers) == 1:
+        rows = _latest.rows(answers[0].pk)
+    else:
+        every = Generation.objects.filter(message__in=[m.pk for m in answers]).select_related("model", "provider")
+        rows = list(every.order_by("id"))
+    for generation in rows:
         latest[generation.message_id] = generation
     for message in answers:
         message.generation = latest.get(message.pk)  # type: ignore[attr-defined]  # what templates read
@@ -180,7 +200,7 @@ def blocks_of(message: Message) -> list[str]:
 
 def memory_begins(conversation: Conversation) -> Message | None:
     """The oldest message that the model was told of in the last answer; None while it was told of all."""
-    last = Generation.objects.filter(conversation=conversation).order_by("-pk").first()
+    last: Generation | None = _last.first(conversation.pk)
     sent = last.request.get("sent", {}) if last else {}
     if not sent.get("cut"):
         return None

@@ -25,6 +25,11 @@ def models_for(user: User | AnonymousUser) -> QuerySet[LanguageModel]:
     return served().order_by(own_first, "position", "name", "pk")
 
 
+def choices_for(user: User) -> list[LanguageModel]:
+    """The same as a list: one statement, built once, unless the person has a default of her own."""
+    return _served.rows() if user.is_active and not user.default_model else list(models_for(user))
+
+
 def names_for(user: User) -> list[tuple[str, str]]:
     """Identifier and name of the models that this person may choose, in the organisation's order."""
     return list(served().values_list("slug", "name")) if user.is_active else []
