@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
 from django.contrib.sessions.models import Session
 
-from accounts import audit_proof, clock, login_sessions, mail_sender, tries
+from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, tokens, tries
 from chat import organising, recovery
 from portal import schedule
 from usage import recovery as usage_recovery
@@ -45,11 +45,13 @@ def check_holds() -> None:
 
 @shared_task(name="portal.clear_sessions", ignore_result=True)
 def clear_sessions() -> None:
-    """Sessions that are over, where somebody was signed in long ago, and old letters."""
+    """Sessions that are over, where somebody was signed in long ago, old letters, tokens and keys that were over long ago."""
 
     def work() -> dict[str, int]:
         over = Session.objects.filter(expire_date__lt=clock.now()).delete()[0]
-        return {"sessions": over, "sign-ins": login_sessions.sweep(), "letters": mail_sender.sweep()}
+        now = clock.now()
+        programs = {"tokens": tokens.sweep(now=now), "keys": api_keys.sweep(now=now)}
+        return {"sessions": over, "sign-ins": login_sessions.sweep(), "letters": mail_sender.sweep(), **programs}
 
     schedule.run_if_due("portal.clear_sessions", work=work)
 
