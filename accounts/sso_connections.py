@@ -98,14 +98,15 @@ def remove(connection: SsoConnection, *, request: HttpRequest) -> None:
     """Takes it away with its people's identities, its sign-ins and the memberships it brought. Raises NotPossible."""
     with transaction.atomic():
         _keep_one(connection)
-        count = people_of(connection).count()
         for person in User.objects.filter(memberships__sso=connection).distinct():
             sso_teams.end(person, memberships=list(Membership.objects.filter(user=person, sso=connection)))
+        people = list(people_of(connection).values_list("pk", flat=True))
         SocialAccount.objects.filter(provider=connection.slug).delete()
+        _no_longer_by_company(people)
         rows = LoginSession.objects.filter(method=sso_logout.method_of(connection.slug), ended_at=None)
         for row in rows:
             login_sessions.end(row, because=sso_logout.BECAUSE)
-        changes = {"connected": (count, 0)}
+        changes = {"connected": (len(people), 0)}
         audit.record("sso.connection_removed", request=request, target=connection, changes=changes)
         SsoConnection.objects.filter(pk=connection.pk).delete()
 
@@ -122,6 +123,21 @@ def tie(connection: SsoConnection, *, groups: Iterable[tuple[str, int, str]], re
         after = _told(connection)
         if before != after:
             audit.record("sso.groups_changed", request=request, target=connection, changes={"groups": (before, after)})
+
+
+def pause_after(days: int, *, request: HttpRequest) -> None:
+    """After so many days without a sign-in through the company the API keys of a colleague who comes that way pause."""
+    with transaction.atomic():
+        before = Organisation.get().sso_days
+        if Organisation.objects.filter(pk=1).exclude(sso_days=days).update(sso_days=days):
+            changes = {"sso_days": (before, days)}
+            audit.record("organisation.changed", request=request, target=Organisation.get(), changes=changes)
+
+
+def _no_longer_by_company(people: list[int]) -> None:
+    """Whoever has a password and no other company account signs in by that: her keys no longer wait for the company."""
+    left = User.objects.filter(pk__in=people, socialaccount=None)
+    left.exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX).update(sso_at=None)
 
 
 def _told(connection: SsoConnection) -> list[str]:

@@ -191,6 +191,18 @@ class ConnectionForm(ConnectionBase):
         return given
 
 
+class DaysForm(forms.Form):
+    """How long a colleague's keys live without a sign-in through the company."""
+
+    days = forms.IntegerField(
+        label=_("Days"),
+        min_value=1,
+        max_value=365,
+        help_text=_("From 1 to 365. The keys go on after the next sign-in."),
+        widget=forms.NumberInput(attrs={"inputmode": "numeric"}),
+    )
+
+
 class GroupsForm(forms.Form):
     """Which of the issuer's groups is which team: rows of group, team and role; an empty row is none."""
 

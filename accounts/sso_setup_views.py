@@ -13,7 +13,7 @@ from accounts import passwords, sso_connections, sso_journey, sso_only, sso_tria
 from accounts.administration import administrator
 from accounts.models import Organisation, SsoConnection
 from accounts.refusals import NotPossible
-from accounts.sso_forms import ConnectionForm, GroupsForm
+from accounts.sso_forms import ConnectionForm, DaysForm, GroupsForm
 
 KINDS: tuple[tuple[str, str | Promise, str | Promise], ...] = (
     ("oidc", _("OpenID Connect"), _("Keycloak, Microsoft Entra ID, Google, Okta, Authentik and most others.")),
@@ -42,6 +42,17 @@ def only(request: HttpRequest) -> HttpResponse:
     except NotPossible as error:
         return _overview(request, refused=error, status=409)
     return HttpResponseRedirect(reverse("setup_company:list") + "?closed")
+
+
+@require_POST
+@administrator("accounts.change_ssoconnection", "accounts.change_organisation")
+def days(request: HttpRequest) -> HttpResponse:
+    """After how many days without a sign-in through the company a colleague's API keys pause."""
+    form = DaysForm(request.POST)
+    if not form.is_valid():
+        return _overview(request, days=form)
+    sso_connections.pause_after(form.cleaned_data["days"], request=request)
+    return HttpResponseRedirect(reverse("setup_company:list") + "?saved")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -138,17 +149,21 @@ class Named:
         self.title = next(title for slug, title, _hint in KINDS if slug == kind)
 
 
-def _overview(request: HttpRequest, *, refused: NotPossible | None = None, status: int = 200) -> HttpResponse:
+def _overview(
+    request: HttpRequest, *, refused: NotPossible | None = None, days: DaysForm | None = None, status: int = 200
+) -> HttpResponse:
+    organisation = Organisation.get()
     rows = list(SsoConnection.objects.order_by("pk"))
     people = sso_connections.connected_to()
     context = {
         "connections": [(row, Named(row.kind), people.get(row.slug, 0)) for row in rows],
         "kinds": KINDS,
-        "only": Organisation.get().sso_only,
+        "only": organisation.sso_only,
+        "days": days or DaysForm(initial={"days": organisation.sso_days}),
         "may_close": sso_only.came_in_just_now(request),
         "left_behind": sso_only.left_behind() if rows else 0,
         "refused": refused,
-        "said": next((word for word in ("removed", "closed", "opened") if word in request.GET), ""),
+        "said": next((word for word in ("removed", "closed", "opened", "saved") if word in request.GET), ""),
     }
     return render(request, "setup/company.html", context, status=status)
 

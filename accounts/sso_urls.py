@@ -32,6 +32,7 @@ mine: list[URLPattern] = [
 setup: list[URLPattern] = [
     path("company-sign-in/", sso_setup_views.overview, name="list"),
     path("company-sign-in/only/", sso_setup_views.only, name="only"),
+    path("company-sign-in/days/", sso_setup_views.days, name="days"),
     path("company-sign-in/new/<slug:kind>/", sso_setup_views.new, name="new"),
     path("company-sign-in/<uuid:uuid>/", sso_setup_views.one, name="one"),
     path("company-sign-in/<uuid:uuid>/try/", sso_setup_views.trial, name="try"),

@@ -14,7 +14,7 @@ from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts import sso_fetch, sso_secrets, sso_trial
-from accounts.models import AuditEvent, Membership, SsoConnection, SsoTeam, Team, User
+from accounts.models import AuditEvent, Membership, Organisation, SsoConnection, SsoTeam, Team, User
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.sso_issuer import Issuer, come_in, public_jwk, who
 
@@ -295,6 +295,7 @@ def test_removing_asks_once_says_who_loses_the_way_in_and_takes_everything_it_br
     person = User.objects.get(email="ada@example.com")
     Membership.objects.create(user=person, team=other, is_primary=False)
     SocialAccount.objects.create(user=root, provider="company", uid="root-1")
+    User.objects.update(sso_at="2026-01-01T00:00:00Z")
     asked = client.get(page(company, "remove/")).content.decode()
     assert "2 colleagues are no longer connected with it." in asked
     assert "1 colleague has no other way to sign in" in asked
@@ -304,7 +305,8 @@ def test_removing_asks_once_says_who_loses_the_way_in_and_takes_everything_it_br
     assert (SsoConnection.objects.count(), SocialAccount.objects.count()) == (0, 0)
     assert [(row.team, row.is_primary) for row in Membership.objects.filter(user=person)] == [(other, True)]
     assert ada.get("/me/company/").status_code == 302
-    assert User.objects.filter(pk=person.pk, is_active=True).exists()
+    assert User.objects.filter(pk=person.pk, is_active=True, sso_at__isnull=False).exists()
+    assert User.objects.filter(pk=root.pk, sso_at=None).exists()  # she has a password: her keys need not wait
     assert AuditEvent.objects.get(action="sso.connection_removed").changes == {"connected": [2, 0]}
 
 
@@ -326,7 +328,7 @@ def test_the_same_short_name_later_lets_nobody_in_who_was_known_before(
 
 # --- who may ---
 ADDRESSES = ("", "new/oidc/", "{one}", "{one}remove/")
-POSTS = ("only/", "new/oidc/", "{one}", "{one}try/", "{one}teams/", "{one}switch/", "{one}remove/")
+POSTS = ("only/", "days/", "new/oidc/", "{one}", "{one}try/", "{one}teams/", "{one}switch/", "{one}remove/")
 
 
 def test_strangers_sign_in_first_and_colleagues_see_nothing(client: Client, company: SsoConnection, ada: User) -> None:
@@ -371,6 +373,16 @@ def test_the_list_asks_the_database_as_often_for_three_as_for_one(
         SsoConnection.objects.create(kind="wecom", slug=f"wecom-{number}", name=f"WeCom {number}", client_id="ww")
     with django_assert_num_queries(len(one.captured_queries)):
         client.get(LIST)
+
+
+def test_the_days_after_which_keys_pause_are_set_here(client: Client, root: User, company: SsoConnection) -> None:
+    assert 'name="days" value="30"' in client.get(LIST).content.decode()
+    for wrong in ("0", "366", "-1", "x", ""):
+        assert client.post(f"{LIST}days/", {"days": wrong}).status_code == 200
+    assert Organisation.get().sso_days == 30
+    assert client.post(f"{LIST}days/", {"days": "7"})["Location"] == f"{LIST}?saved"
+    assert Organisation.get().sso_days == 7
+    assert AuditEvent.objects.get(action="organisation.changed").changes == {"sso_days": [30, 7]}
 
 
 def test_identities_and_apps_are_not_edited_in_the_plain_administration(client: Client, root: User) -> None:
