@@ -24,6 +24,7 @@ from chat import notes
 from chat.notes import Facts
 from providers import failure_words
 from providers.failures import Kind
+from tests import message_list_people
 from tests.message_company import of_the_company
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "messages.md"
@@ -284,6 +285,12 @@ def of_passwords() -> Iterator[Message]:
     yield plain("what a password needs", strength, kept="–")
 
 
+def of_people() -> Iterator[Message]:
+    """Invitations, registration, leaving, teams."""
+    for when, msgids, kept, buttons, who in message_list_people.ROWS:
+        yield plain(when, *msgids, kept=kept, buttons=buttons, who=who)
+
+
 def of_whole_pages() -> Iterator[Message]:
     """What stands alone on a page when something is refused or broken."""
     quote, back = "the request id on the page", ("Back to the chat",)
@@ -345,6 +352,7 @@ SECTIONS: dict[str, Callable[[], Iterator[Message]]] = {
     "The door": of_the_door,
     "Passwords": of_passwords,
     "The company's sign-in": of_the_company,
+    "Coming and going": of_people,
     "Whole pages": of_whole_pages,
     "Testing a provider": of_provider_tests,
     "Programs": of_programs,
