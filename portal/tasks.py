@@ -9,7 +9,7 @@ from celery import shared_task
 from celery.signals import worker_init, worker_shutdown
 from django.contrib.sessions.models import Session
 
-from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, tokens, tries
+from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, registration, tokens, tries
 from chat import organising, recovery
 from portal import schedule
 from usage import recovery as usage_recovery
@@ -45,13 +45,14 @@ def check_holds() -> None:
 
 @shared_task(name="portal.clear_sessions", ignore_result=True)
 def clear_sessions() -> None:
-    """Sessions that are over, where somebody was signed in long ago, old letters, tokens and keys that were over long ago."""
+    """Sessions that are over, where somebody was signed in long ago, old letters and registrations, tokens and keys long over."""
 
     def work() -> dict[str, int]:
         over = Session.objects.filter(expire_date__lt=clock.now()).delete()[0]
         now = clock.now()
         programs = {"tokens": tokens.sweep(now=now), "keys": api_keys.sweep(now=now)}
-        return {"sessions": over, "sign-ins": login_sessions.sweep(), "letters": mail_sender.sweep(), **programs}
+        doors = {"sign-ins": login_sessions.sweep(), "registrations": registration.sweep()}
+        return {"sessions": over, "letters": mail_sender.sweep(), **doors, **programs}
 
     schedule.run_if_due("portal.clear_sessions", work=work)
 

@@ -158,7 +158,8 @@ def test_the_same_file_again_changes_nothing() -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nobody_invited(monkeypatch: pytest.MonkeyPatch, rf: RequestFactory) -> None:
-    boss, done = root(), []
+    boss = root()
+    done: list[invitations.Guest] = []
     invite = invitations.invite
 
     def fail(guest: invitations.Guest, **given: Any) -> invitations.Sent:
