@@ -118,7 +118,8 @@ class AskForReset(allauth_forms.ResetPasswordForm):
         if wait := tries.take(tries.Limit(f"reset:{lockout.address(request)}", RESETS, 3600)):
             lockout.refuse(request, wait=wait)
         else:
-            mail.ask_for_reset(email, base=passwords.absolute("", request=request), language=get_language() or "")
+            base = passwords.absolute("/", request=request).removesuffix("/")
+            mail.ask_for_reset(email, base=base, language=get_language() or "")
         return email
 
 

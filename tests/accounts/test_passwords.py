@@ -127,6 +127,15 @@ def test_a_mailed_link_works_once_and_carries_the_public_address(client: Client,
     assert "no longer works" in Client().get(path, follow=True).content.decode()
 
 
+def test_without_a_public_address_the_link_leads_to_where_it_was_asked_for(
+    client: Client, ada: User, mailing: None, settings: Any
+) -> None:
+    settings.PUBLIC_URL = ""
+    ask(client, "ada@example.com")
+    (url,) = re.findall(r"https?://\S+", str(mail.outbox[0].body))
+    assert url.startswith("http://testserver/accounts/password/reset/key/")
+
+
 def test_a_stranger_who_asks_for_a_link_sees_the_same_page_and_gets_no_mail(
     client: Client, ada: User, mailing: None
 ) -> None:
