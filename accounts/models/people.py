@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.prepared import Prepared
 
-
 NO_MAIL = "no-mail.invalid"
 """The domain of people whose company told no address: it exists nowhere (RFC 2606), so that no letter ever leaves for it."""
 
