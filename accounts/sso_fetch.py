@@ -59,9 +59,8 @@ class Unanswered(Exception):
     """`fault` says what went wrong, `detail` in the words of the machine; neither holds a secret."""
 
     def __init__(self, fault: Fault, detail: str = "") -> None:
-        super().__init__(f"{fault}: {detail}" if detail else str(fault))
-        self.fault = fault
-        self.detail = detail
+        self.fault, self.detail = fault, one_line(detail)
+        super().__init__(f"{fault}: {self.detail}" if detail else str(fault))
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,11 @@ def within(seconds: float = LIMIT_S) -> Iterator[None]:
         yield
     finally:
         _until.reset(token)
+
+
+def one_line(said: str) -> str:
+    """What somebody else said, fit for a line of the log: printable and short."""
+    return "".join(char if char.isprintable() else " " for char in said[:300])
 
 
 def basic(user: str, password: str) -> str:

@@ -43,9 +43,8 @@ class BadMetadata(Exception):
     """The issuer answered, but not with what can be used; `detail` may be shown to an administrator."""
 
     def __init__(self, fault: Fault, detail: str = "") -> None:
-        super().__init__(f"{fault}: {detail}" if detail else str(fault))
-        self.fault = fault
-        self.detail = detail[:300]
+        self.fault, self.detail = fault, sso_fetch.one_line(detail)
+        super().__init__(f"{fault}: {self.detail}" if detail else str(fault))
 
 
 @dataclass(frozen=True)

@@ -123,6 +123,7 @@ class Handler(BaseHTTPRequestHandler):
     """One connection to the issuer."""
 
     issuer: Issuer
+    asked: dict[str, str]
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:
@@ -135,7 +136,7 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(urllib.parse.urlsplit(self.path).path, dict(urllib.parse.parse_qsl(body.decode())))
 
     def answer(self, path: str, asked: dict[str, str]) -> None:
-        issuer = self.issuer
+        issuer, self.asked = self.issuer, asked
         issuer.journal.append((path, asked))
         if path in issuer.answers:
             issuer.answers[path](self)

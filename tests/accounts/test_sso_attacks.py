@@ -208,6 +208,16 @@ def test_an_issuer_that_is_down_is_asked_once_in_a_while_and_costs_nobody_the_wa
     issuer.start()  # the fixture stops it once more
 
 
+def test_what_an_issuer_says_about_itself_makes_one_line_of_the_log(
+    client: Client, company: SsoConnection, issuer: Issuer, caplog: pytest.LogCaptureFixture
+) -> None:
+    issuer.metadata = lambda said: said | {"issuer": "https://x/\n2026-01-01 CRITICAL all is lost\x1b[31m"}
+    client.post("/accounts/company/company/")
+    lines = [record.getMessage() for record in caplog.records if record.name == "accounts.sso"]
+    assert len(lines) == 1
+    assert lines[0].isprintable()
+
+
 def drip(handler: Handler) -> None:
     """A byte now and then: never done, and never silent for long."""
     handler.send_response(200)
