@@ -29,6 +29,7 @@ class Caution:
 
     def __init__(self) -> None:
         self._quiet_until = time.monotonic() + renewal_s()
+        self._spare_until = 0.0
         self._last: tuple[float, dt.datetime] | None = None
         self._trouble = False
 
@@ -49,9 +50,11 @@ class Caution:
             step = (now - last[1]).total_seconds() - passed
             if abs(step) > STEP_S:
                 self._doubt(f"the database's clock was set by {step:.0f} s")
-                spare(now)
+                self._spare_until = self._quiet_until
             elif passed > settings.REAP_S + max(settings.LEASE_S - settings.RENEW_S, settings.LEASE_S / 2):
                 self._doubt(f"nothing moved for {passed:.0f} s")
+        if mono < self._spare_until:  # also what was on its way into the database meanwhile, with the old time
+            spare(now)
         return time.monotonic() >= self._quiet_until
 
     def _doubt(self, why: str) -> None:

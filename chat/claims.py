@@ -103,7 +103,7 @@ _routes = Prepared(
 _CANDIDATES = """
 SELECT id, user_id, model_id, nth FROM (
     SELECT id, user_id, model_id, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY id) AS nth FROM chat_generation
-    WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= %s)
+    WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= %s) AND deadline_at > %s
 ) AS queued WHERE nth <= %s ORDER BY nth, id LIMIT %s
 """
 
@@ -121,7 +121,8 @@ def choose(*, places: int, now: dt.datetime) -> dict[int, tuple[ModelRoute | Non
     for person, provider, n in fetch(_HELD):
         of_person[person] += n
         of_provider[provider] += n
-    rows = fetch(_CANDIDATES, now, settings.PERSON_CONCURRENCY, MOST_CANDIDATES)
+    # What is past its deadline is the reaper's, who knows whether a clock was set.
+    rows = fetch(_CANDIDATES, now, now, settings.PERSON_CONCURRENCY, MOST_CANDIDATES)
     candidates = sorted(rows, key=lambda r: (of_person[r[1]] + r[3], r[0]))
     routes = Routes((model for _pk, _user, model, _nth in candidates), now=now)
     chosen: dict[int, tuple[ModelRoute | None, str]] = {}

@@ -113,8 +113,15 @@ def make_plan(claimed: claims.Claimed) -> Plan:
         ),
         note={**generation.request, "sent": sent},
         prompt_tokens=prompt.tokens,
-        seconds_left=(generation.deadline_at - now).total_seconds(),
+        seconds_left=_seconds_left(generation),
     )
+
+
+def _seconds_left(generation: Generation) -> float:
+    """From the claim to the deadline, by the one reading of the clock that the claim was made with: it may have been set since."""
+    assert generation.lease_expires_at is not None
+    claimed_at = generation.lease_expires_at - dt.timedelta(seconds=settings.LEASE_S)
+    return (generation.deadline_at - claimed_at).total_seconds()
 
 
 class Answering:

@@ -98,6 +98,10 @@ def test_a_step_forward_gives_active_answers_their_whole_time_once(
     assert (due[waiting.pk], due[running.pk]) == (whole, whole)
     assert due[ended.pk] < hour
     assert caution.spare(hour) == 0
+    late = queue(ada, 1)[0]  # was on its way into the database, with the old time
+    calm.calm(hour)
+    late.refresh_from_db()
+    assert late.deadline_at == whole
 
 
 def test_what_a_clock_in_the_future_wrote_is_pulled_in(ada: User, settings: LazySettings) -> None:

@@ -240,3 +240,9 @@ def test_choosing_and_taking_are_one_step_or_a_limit_would_be_exceeded(
 
         monkeypatch.setattr(claims, "transaction", Open)
     assert _two_claims_that_meet(ada, monkeypatch) == running
+
+
+def test_a_question_past_its_deadline_is_left_to_the_reaper(ada: User) -> None:
+    late, due = queue(ada, 2)
+    Generation.objects.filter(pk=late.pk).update(deadline_at=timezone.now() - dt.timedelta(seconds=1))
+    assert Hands().take(places=2) == [due]
