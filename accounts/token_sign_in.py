@@ -5,13 +5,14 @@ One sentence for every reason that would tell a stranger whether an account exis
 
 from __future__ import annotations
 
-from allauth.account.adapter import get_adapter
 from allauth.mfa.signals import authentication_failed
+from django.contrib.auth import authenticate
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import lockout, second_factor, sso_only
 from accounts.authentication import Unauthenticated
+from accounts.backend import WAITS
 from accounts.models import Organisation, User
 
 
@@ -26,13 +27,15 @@ class TooManyTries(Unauthenticated):
 def prove(email: str, *, password: str, code: str, request: HttpRequest) -> tuple[User, str]:
     """The person, and how she proved it (password, otp). Raises Unauthenticated.
 
-    Whether a code is missing is said only to whoever knows the password; codes have a count of their own.
+    Whether a code or an approval is missing is said only to whoever knows the password; codes have a count of their own.
     """
     organisation = Organisation.get()
-    user = get_adapter(request).authenticate(request, email=email.strip(), password=password)
+    user = authenticate(request, email=email.strip().lower(), password=password)
     # axes' middleware would put a page in place of our answer.
     if vars(request).pop("axes_locked_out", False):
         raise TooManyTries(int(vars(request).get("lockout_wait") or lockout.PAUSE_S))
+    if vars(request).get(WAITS):
+        raise Unauthenticated("awaits_approval", _("This person waits for approval."), status=403)
     if not isinstance(user, User):
         if organisation.sso_only:  # whatever name was given
             raise Unauthenticated("company_only", sso_only.CLOSED, status=403)

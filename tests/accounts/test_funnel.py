@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -320,5 +319,5 @@ def test_an_unknown_key_takes_as_long_as_a_revoked_or_a_known_one(ada: User) -> 
             start = time.perf_counter()
             refused(bearer(secret))
             times.append(time.perf_counter() - start)
-    medians = [statistics.median(times) for times in took.values()]
-    assert max(medians) - min(medians) < 0.005, medians
+    quickest = [min(times) for times in took.values()]  # a busy machine only makes things slower
+    assert max(quickest) - min(quickest) < 0.003, quickest

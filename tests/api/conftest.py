@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import api_keys
 from accounts.models import User
@@ -59,6 +60,12 @@ def token_of(user: User) -> str:
 def key_of(user: User, *, by: User | None = None, **words: Any) -> str:
     """The secret of a new key."""
     return api_keys.make(user, **{"name": "editor", "scopes": ["chat", "models"], "by": by} | words)[1]
+
+
+def own_queries(asked: CaptureQueriesContext) -> list[str]:
+    """The statements of a request without those that count its pace."""
+    own = [query["sql"] for query in asked]
+    return [sql for sql in own if not any(word in sql for word in ("accounts_tries", "SAVEPOINT", "clock_timestamp"))]
 
 
 def problem(answer: Any, status: int, code: str) -> Any:

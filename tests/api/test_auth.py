@@ -55,7 +55,7 @@ def refusals(ada: User) -> dict[str, dict[str, str]]:
         "wrong password": {"password": "wrong"},
         "unknown": {"email": "nobody@example.com"},
         "switched off": {"email": "off@example.com"},
-        "waits": {"email": "waits@example.com"},
+        "waits": {"email": "waits@example.com", "password": "wrong"},
         "company's": {"email": "company@example.com"},
         "program's": {"email": "program@example.com"},
         "no address at all": {"email": "not an address"},
@@ -77,6 +77,12 @@ def test_where_only_the_company_signs_in_no_password_does_whoever_it_is(call: Ca
     Organisation.objects.update(sso_only=True)
     seen = {problem(sign_in(call, **words), 403, "company_only")["detail"] for words in (*people.values(), {})}
     assert len(seen) == 1
+    assert LoginSession.objects.count() == 0
+
+
+def test_who_waits_for_approval_is_told_so_after_the_right_password(call: Call, ada: User) -> None:
+    refusals(ada)
+    problem(sign_in(call, email="waits@example.com"), 403, "awaits_approval")
     assert LoginSession.objects.count() == 0
 
 

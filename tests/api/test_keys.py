@@ -14,7 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts import api_keys
 from accounts.models import ApiKey, AuditEvent, Organisation, User
 from tests.accounts.programs import ADDRESS, ago
-from tests.api.conftest import Call, key_of, problem, token_of
+from tests.api.conftest import Call, key_of, own_queries, problem, token_of
 
 pytestmark = pytest.mark.django_db
 SHOWN = {
@@ -249,7 +249,7 @@ def test_a_list_takes_the_same_queries_for_one_key_and_for_three(call: Call, ada
     call("GET", "keys/", credential=token)
     with CaptureQueriesContext(connection) as asked:
         assert call("GET", "keys/", credential=token).json()["count"] == count
-    own = [query["sql"] for query in asked if "accounts_tries" not in query["sql"] and "SAVEPOINT" not in query["sql"]]
+    own = own_queries(asked)
     # sign-in with its person, organisation; how many keys, the keys, organisation
     assert len(own) == 5, own
 

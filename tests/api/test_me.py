@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AuditEvent, Membership, Organisation, Team, User
 from providers.models import LanguageModel, ModelRoute, Provider
-from tests.api.conftest import Call, key_of, problem, token_of
+from tests.api.conftest import Call, key_of, own_queries, problem, token_of
 
 pytestmark = pytest.mark.django_db
 WRITABLE = {"name", "language", "time_zone", "theme", "default_model"}
@@ -158,5 +158,5 @@ def test_me_takes_few_queries(call: Call, ada: User) -> None:
         call("GET", "me/", credential=credential)
         with CaptureQueriesContext(connection) as asked:
             call("GET", "me/", credential=credential)
-        own = [q["sql"] for q in asked if "accounts_tries" not in q["sql"] and "SAVEPOINT" not in q["sql"]]
+        own = own_queries(asked)
         assert len(own) == count, own
