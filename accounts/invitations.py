@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
@@ -41,6 +41,18 @@ class Guest:
 
 
 @dataclass(frozen=True, slots=True)
+class Draft:
+    """An invitation that is ready to be written down; without a letter where no mail is set up."""
+
+    guest: Guest
+    token: str = field(repr=False)
+    link: str = field(repr=False)
+    ends: dt.datetime
+    language: str
+    letter: letters.Letter | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Sent:
     """An invitation and its link, which is known only now; `mailed` says whether a letter is on its way."""
 
@@ -67,40 +79,56 @@ def digest_of(token: str) -> str:
 
 def invite(guest: Guest, *, by: User, request: HttpRequest, days: int = DAYS) -> Sent:
     """Makes an invitation, or renews one that had expired. Raises NotPossible: known, already invited."""
-    email = guest.email.strip().lower()
+    return store(draft(guest, by=by, request=request, days=days), by=by, request=request)
+
+
+def draft(guest: Guest, *, by: User, request: HttpRequest, days: int = DAYS) -> Draft:
+    """What an invitation will be, its letter included: everything that takes time, and no transaction."""
+    token, ends = secrets.token_urlsafe(32), clock.now() + dt.timedelta(days=days)
+    link = passwords.absolute(reverse("account_invitation", kwargs={"token": token}), request=request)
+    language = letters.language_for(None, otherwise=guest.language)
+    if not mail.mail_configured():
+        return Draft(guest, token, link, ends, language)
+    zone = guest.time_zone or timezone.get_current_timezone_name()
+    context = {"url": link, "invited_by": str(by), "expires_at": ends, "zone": zone}
+    with timezone.override(zone):
+        letter = letters.compose("invitation", language=language, context=context)
+    return Draft(guest, token, link, ends, language, letter)
+
+
+def store(drawn: Draft, *, by: User, request: HttpRequest) -> Sent:
+    """Writes the invitation down and has its letter sent. Raises NotPossible: known, already invited."""
+    guest, email = drawn.guest, drawn.guest.email.strip().lower()
     with transaction.atomic():
         _refuse_known(email)
-        now, token = clock.now(), secrets.token_urlsafe(32)
         invitation = _unanswered().select_for_update().filter(email=email).first() or Invitation(email=email)
-        if invitation.pk and invitation.expires_at > now:
+        if invitation.pk and invitation.expires_at > clock.now():
             raise NotPossible("invited", _("Already invited."))
         invitation.name, invitation.language, invitation.time_zone = guest.name, guest.language, guest.time_zone
         invitation.team, invitation.role, invitation.invited_by = guest.team, guest.role, by
-        invitation.digest, invitation.expires_at = digest_of(token), now + dt.timedelta(days=days)
         try:
             with transaction.atomic():
-                invitation.save()
+                mailed = _seal(invitation, drawn=drawn)
         except IntegrityError:  # somebody else invited the same address a moment ago
             raise NotPossible("invited", _("Already invited.")) from None
-        sent = _send(invitation, token=token, request=request)
         team = guest.team.name if guest.team else None
         changes = {"email": (None, email), "team": (None, team), "role": (None, guest.role)}
         audit.record("invitation.made", actor=by, request=request, target=invitation, changes=changes)
-    return sent
+    return Sent(invitation, drawn.link, mailed=mailed)
 
 
 def resend(invitation: Invitation, *, by: User, request: HttpRequest, days: int = DAYS) -> Sent:
     """A new link; the one before is dead. Raises NotPossible when it was answered or revoked meanwhile."""
-    token, now = secrets.token_urlsafe(32), clock.now()
+    guest = Guest(invitation.email, invitation.name, invitation.language, invitation.time_zone)
+    drawn = draft(guest, by=by, request=request, days=days)
     with transaction.atomic():
         _refuse_known(invitation.email)
-        fields = {"digest": digest_of(token), "expires_at": now + dt.timedelta(days=days), "sent_at": None}
-        if not _unanswered().filter(pk=invitation.pk).update(**fields):
+        present = _unanswered().select_for_update().filter(pk=invitation.pk).first()
+        if present is None:
             raise _over()
-        invitation.refresh_from_db()
-        sent = _send(invitation, token=token, request=request)
-        audit.record("invitation.resent", actor=by, request=request, target=invitation)
-    return sent
+        mailed = _seal(present, drawn=drawn)
+        audit.record("invitation.resent", actor=by, request=request, target=present)
+    return Sent(present, drawn.link, mailed=mailed)
 
 
 def revoke(invitation: Invitation, *, by: User, request: HttpRequest) -> None:
@@ -180,7 +208,7 @@ def _over() -> NotPossible:
 
 
 def _refuse_known(email: str) -> None:
-    known = User.objects.filter(email__iexact=email).values_list("is_active", "awaits_approval").first()
+    known = User.objects.filter(email=email).values_list("is_active", "awaits_approval").first()
     if known is None:
         return
     is_active, waits = known
@@ -207,21 +235,11 @@ def _make(invitation: Invitation, *, newcomer: Newcomer, hashed: str) -> User:
         raise NotPossible("known", _("There is an account with this address already. Sign in with it.")) from None
 
 
-def _send(invitation: Invitation, *, token: str, request: HttpRequest) -> Sent:
-    """Hands the link to the mail, if there is any."""
-    path = reverse("account_invitation", kwargs={"token": token})
-    link = passwords.absolute(path, request=request)
-    zone = invitation.time_zone or timezone.get_current_timezone_name()
-    context = {
-        "url": link,
-        "invited_by": str(invitation.invited_by or ""),
-        "expires_at": invitation.expires_at,
-        "zone": zone,
-    }
-    language = letters.language_for(None, otherwise=invitation.language)
-    with timezone.override(zone):
-        letter = mail.send("invitation", to=invitation.email, language=language, context=context)
-    if letter is not None:
-        invitation.sent_at = clock.now()
-        Invitation.objects.filter(pk=invitation.pk).update(sent_at=invitation.sent_at)
-    return Sent(invitation, link, mailed=letter is not None)
+def _seal(invitation: Invitation, *, drawn: Draft) -> bool:
+    """Gives the invitation its link and saves it; whether a letter is on its way."""
+    invitation.digest, invitation.expires_at, invitation.sent_at = digest_of(drawn.token), drawn.ends, None
+    if drawn.letter is not None:
+        kept = mail.send_letter(drawn.letter, kind="invitation", to=invitation.email, language=drawn.language)
+        invitation.sent_at = clock.now() if kept else None
+    invitation.save()
+    return invitation.sent_at is not None

@@ -9,6 +9,7 @@ from typing import Any
 
 from allauth.account.adapter import get_adapter
 from allauth.account.internal.flows.login import record_authentication
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -33,13 +34,20 @@ REFERRER = "strict-origin"
 @require_http_methods(["GET", "HEAD", "POST"])
 def accept(request: HttpRequest, token: str) -> HttpResponse:
     """The form, and the account that it makes."""
-    response = _accept(request, token=token)
+    invitation = invitations.find(token)
+    with translation.override(_language(request, invitation=invitation)):
+        response = _accept(request, invitation=invitation)
     response["Referrer-Policy"] = REFERRER
     return response
 
 
-def _accept(request: HttpRequest, *, token: str) -> HttpResponse:
-    invitation = invitations.find(token)
+def _language(request: HttpRequest, *, invitation: Invitation | None) -> str:
+    """The language that the inviter chose, unless one was chosen in this browser."""
+    wanted = invitation.language if invitation and settings.LANGUAGE_COOKIE_NAME not in request.COOKIES else ""
+    return wanted or translation.get_language() or settings.LANGUAGE_CODE
+
+
+def _accept(request: HttpRequest, *, invitation: Invitation | None) -> HttpResponse:
     if invitation is None:
         return render(request, "accounts/invitation_over.html", status=404)
     if isinstance(request.user, User):

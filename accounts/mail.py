@@ -35,7 +35,17 @@ def send(kind: str, *, to: str, language: str, context: Mapping[str, Any]) -> Ma
     """
     if not mail_configured() or to.endswith(".invalid") or not _may(kind, to=to):
         return None
-    letter = letters.compose(kind, language=language, context=context)
+    return _write(letters.compose(kind, language=language, context=context), kind=kind, to=to, language=language)
+
+
+def send_letter(letter: letters.Letter, *, kind: str, to: str, language: str) -> Mail | None:
+    """The same for a letter that was composed before, so that a transaction of many letters is short."""
+    if not mail_configured() or to.endswith(".invalid") or not _may(kind, to=to):
+        return None
+    return _write(letter, kind=kind, to=to, language=language)
+
+
+def _write(letter: letters.Letter, *, kind: str, to: str, language: str) -> Mail:
     body = {"subject": letter.subject, "text": letter.text, "html": letter.html}
     return _keep(kind, to=to, language=language, subject=letter.subject, body=body)
 

@@ -209,6 +209,14 @@ def test_from_the_link_straight_to_the_empty_chat() -> None:
     assert actions() == ["invitation.made", "invitation.accepted"]
 
 
+def test_the_page_speaks_the_language_of_the_invitation_until_another_is_chosen() -> None:
+    path = invite(root(), language="zh-hans")
+    visitor = Client(headers={"accept-language": "en"})
+    assert '<html lang="zh-Hans">' in visitor.get(path).content.decode()
+    visitor.post("/me/language/", {"language": "en", "next": path})
+    assert '<html lang="en">' in visitor.get(path).content.decode()
+
+
 def test_nothing_that_is_smuggled_into_the_form_counts() -> None:
     path = invite(root())
     evil = {
