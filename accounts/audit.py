@@ -111,7 +111,7 @@ def record(
         _keep(event, field=field, pair=[plain(before), plain(after)])
     event.salt = secrets.token_hex(16)
     event.personal = audit_chain.actor_digest(event)
-    if event.private or event.concerns:
+    if event.private or event.concerns or _EMAIL.search(event.target_name):
         event.target_salt = secrets.token_hex(16)
         event.target_personal = audit_chain.target_digest(event)
     with transaction.atomic():
@@ -132,7 +132,7 @@ def forget(person: User, *, actor: User | None = None, request: HttpRequest | No
 
     Call it before the row itself goes. It reads every event once: erasing somebody is rare.
     """
-    named = Q(concerns=person.uuid) | Q(private__icontains=person.email)
+    named = Q(concerns=person.uuid) | Q(private__icontains=person.email) | Q(target_name__icontains=person.email)
     if person.name:
         named |= Q(private__icontains=person.name) | Q(private__icontains=json.dumps(person.name)[1:-1])
     with transaction.atomic():
@@ -183,10 +183,10 @@ def name_of(row: Model) -> str:
     """How a row is called in the trail. A row that has only a title or a text has no name here."""
     if isinstance(row, User):
         return clean(f"{row.name} <{row.shown_email}>" if row.name and row.has_mail else row.name or row.email)
-    for field in ("name", "display_name", "email", "to"):
-        if value := getattr(row, field, ""):
-            return clean(str(value))
-    return ""
+    name, email = (str(getattr(row, field, "") or "") for field in ("name", "email"))
+    if email:
+        return clean(f"{name} <{email}>" if name else email)
+    return clean(name or str(getattr(row, "to", "") or ""))
 
 
 def address_of(request: HttpRequest) -> str:

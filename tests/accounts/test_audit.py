@@ -192,11 +192,16 @@ def test_erasing_a_person_blanks_the_names_and_the_chain_still_proves(ada: User,
     assert audit.forget(ada, actor=root) == 0
 
 
-def test_an_invitation_concerns_nobody_yet_but_its_address_is_personal(root: User) -> None:
-    invitation = Invitation(email="new@example.com")
-    row = audit.record("person.changed", actor=root, target=invitation, changes={"email": [None, "new@example.com"]})
-    assert (row.target_name, row.private) == ("new@example.com", {"email": [None, "new@example.com"]})
-    assert row.target_salt != ""
+def test_an_invitation_concerns_nobody_yet_but_is_erased_with_the_person(root: User) -> None:
+    invitation = Invitation(email="new@example.com", name="Nova")
+    audit.record("invitation.made", actor=root, target=invitation, changes={"email": [None, "new@example.com"]})
+    audit.record("invitation.revoked", actor=root, target=invitation)
+    rows = events()
+    assert [row.target_name for row in rows] == ["Nova <new@example.com>"] * 2
+    assert rows[0].private == {"email": [None, "new@example.com"]}
+    assert all(row.target_salt and not row.concerns for row in rows)
+    audit.forget(User.objects.create_user("new@example.com", name="Nova"), actor=root)
+    assert [(row.target_name, row.private) for row in events()[:2]] == [("", {})] * 2
 
 
 # --- the guard ---
