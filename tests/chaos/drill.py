@@ -183,6 +183,8 @@ def _figures(report: Report, *, scene: Scene, rows: list[dict[str, Any]]) -> Non
             "affected": sum(entry["recovery_s"]["n"] for entry in of_kind),
             "recovery_s": spread(each for entry in of_kind for each in entry["took"]),
         }
+    for entry in report.strikes:
+        del entry["took"]
     killed = [strike for strike in scene.strikes if strike.kind in KILLS]
     hit = sum(strike.hit for strike in killed)
     report.kills = {"count": len(killed), "hit": hit, "share": round(hit / len(killed), 3) if killed else None}
