@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account import views as allauth_views
-from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponseBase
 from django.urls import URLPattern, path, re_path
 from django.utils.module_loading import import_string
@@ -36,7 +35,7 @@ urlpatterns: list[URLPattern] = [
     path("signup/waits/", registration_views.waits, name="account_waits"),
     path("signup/confirm/<str:token>/", registration_views.confirm, name="account_confirm_registration"),
     path("invitation/<str:token>/", invitations_views.accept, name="account_invitation"),
-    path("password/change/", login_required(allauth_views.password_change), name="account_change_password"),
+    path("password/change/", views.new_password, name="account_change_password"),
     path("password/reset/", views.forgotten, name="account_reset_password"),
     path("password/reset/done/", allauth_views.password_reset_done, name="account_reset_password_done"),
     re_path(

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from allauth.account import views as allauth_views
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit_views, house_rules, profile, teams
@@ -33,6 +35,17 @@ def my_settings(request: HttpRequest) -> HttpResponse:
     context = {"form": form, "saved": "saved" in request.GET, "managed": teams.managed_by(request.user)}
     context["trail"] = audit_views.latest(request.user)
     return render(request, "accounts/settings.html", context)
+
+
+@login_required
+def new_password(request: HttpRequest) -> HttpResponseBase:
+    """allauth's page; who has no password (she signs in through the company) is told so instead of being led nowhere."""
+    assert isinstance(request.user, User)
+    if not request.user.has_usable_password():
+        messages.info(request, _("You sign in through your company: there is no password to change."))
+        return HttpResponseRedirect(reverse("accounts:settings"))
+    response: HttpResponseBase = allauth_views.password_change(request)
+    return response
 
 
 @require_POST

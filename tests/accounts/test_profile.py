@@ -100,6 +100,14 @@ def test_a_default_model_that_is_gone_gives_way_and_is_not_lost_by_saving() -> N
     assert ada.default_model == "old-model"
 
 
+def test_who_has_no_password_is_told_so() -> None:
+    client = signed_in(person("ada", language="en"))
+    assert "/accounts/password/change/" not in page_of(client, "/me/")
+    answer = client.get("/accounts/password/change/", follow=True)
+    assert answer.redirect_chain[-1][0] == "/me/"
+    assert "there is no password to change" in answer.content.decode()
+
+
 def test_rooms_that_know_models_offer_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(profile, "_offers", [lambda user: [("a", "A")], lambda user: [("b", "B")]])
     assert profile.models_for(person("ada")) == [("a", "A"), ("b", "B")]
