@@ -18,7 +18,7 @@ from accounts import audit, letters, login_sessions, mail, passwords
 from accounts.models import Mail, User
 
 SALT = "accounts.email_change"
-HOURS = 24
+A_DAY = 24 * 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,14 +33,14 @@ def ask(user: User, *, email: str, request: HttpRequest) -> Mail | None:
     """Sends the link to the new address; None when no mail goes out (see accounts.mail.send)."""
     token = signing.dumps([str(user.uuid), user.session_version, user.email, email], salt=SALT)
     url = passwords.absolute(reverse("email_change", args=[token]), request=request)
-    context = {"user": user, "url": url, "email": email, "hours": HOURS}
+    context = {"user": user, "url": url, "email": email}
     return mail.send("email_change", to=email, language=letters.language_for(user), context=context)
 
 
 def read(token: str) -> Wish | None:
     """What the link asks for, if it still may."""
     try:
-        uuid, version, old, new = signing.loads(token, salt=SALT, max_age=HOURS * 3600)
+        uuid, version, old, new = signing.loads(token, salt=SALT, max_age=A_DAY)
     except (signing.BadSignature, ValueError):
         return None
     user = User.objects.filter(uuid=uuid, session_version=version, email=old, is_active=True).first()

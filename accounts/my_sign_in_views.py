@@ -77,7 +77,7 @@ def email(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         wanted = form.cleaned_data["email"]
         if email_change.ask(request.user, email=wanted, request=request):
-            return render(request, "account/email_asked.html", {"email": wanted, "hours": email_change.HOURS})
+            return render(request, "account/email_asked.html", {"email": wanted})
         return render(request, "account/email_enough.html", {"email": wanted}, status=429)
     return render(request, "account/email.html", {"form": form})
 

@@ -34,8 +34,7 @@ def make_link(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
         _link, path = one_time_links.make(person, purpose=OneTimeLink.Purpose.PASSWORD, by=by)
         notices.tell(person, kind=Notice.Kind.LINK_MADE, by=by)
         audit.record("password.link_made", request=request, target=person)
-    hours = one_time_links.HOURS[OneTimeLink.Purpose.PASSWORD]
-    context = {"person": person, "address": passwords.absolute(path, request=request), "hours": hours}
+    context = {"person": person, "address": passwords.absolute(path, request=request)}
     return render(request, "setup/one_time_link.html", context)
 
 

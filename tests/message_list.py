@@ -26,6 +26,7 @@ from providers import failure_words
 from providers.failures import Kind
 from tests import message_list_people
 from tests.message_company import of_the_company
+from tests.message_sign_in import of_links, of_second_factors
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "messages.md"
 PERSON, ADMIN, PROGRAM, ANYBODY = "the person", "an administrator", "programs", "whoever comes"
@@ -41,6 +42,7 @@ NOTHING = "nothing is changed"
 SAMPLES: dict[str, Any] = {
     "minutes": 15, "contact": "it@example.com", "address": "https://chat.example.com", "names": "report.pdf", "n": 5200,
     "used": "¥20.00", "limit": "¥20.00", "model": "Quick",
+    "email": "ada@example.com", "old": "ada@example.com", "new": "ada@example.org",
 }  # fmt: skip
 
 
@@ -257,12 +259,8 @@ def of_the_door() -> Iterator[Message]:
         kept="conversations",
         buttons=("Change the password",),
     )
-    yield plain(
-        "before that",
-        "Changing it signs out every other device.",
-        kept="conversations",
-        buttons=("Change the password",),
-    )
+    before = "A new password signs out every other device."
+    yield plain("before that", before, kept="conversations", buttons=("Change the password",))
     made = ("No registration here", "Accounts are made by your administrator. Ask %(contact)s.")
     yield plain("registration", *made, kept=NOTHING, buttons=back, who=ANYBODY)
     yield plain(
@@ -351,6 +349,8 @@ SECTIONS: dict[str, Callable[[], Iterator[Message]]] = {
     "The box": of_the_box,
     "The door": of_the_door,
     "Passwords": of_passwords,
+    "Second factors": of_second_factors,
+    "Links and addresses": of_links,
     "The company's sign-in": of_the_company,
     "Coming and going": of_people,
     "Whole pages": of_whole_pages,

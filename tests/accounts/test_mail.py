@@ -43,7 +43,7 @@ def box(settings: Any) -> Iterator[Box]:
 
 def write(to: str = "ada@example.com", language: str = "en") -> Mail | None:
     user = User(email="ada@example.com")
-    return mail.send("email_change", to=to, language=language, context={"user": user, "url": LINK, "hours": 24})
+    return mail.send("email_change", to=to, language=language, context={"user": user, "url": LINK})
 
 
 def due_again() -> None:
@@ -86,8 +86,7 @@ def test_every_letter_can_be_written_in_both_languages(mailing: None, kind: str,
     context = {
         "user": User(email="ada@example.com"),
         "url": LINK,
-        "hours": 1,
-        "kind": "factor_reset",
+                "kind": "factor_reset",
         "by": "<b>Eve</b>",
     }
     sent = mail.send(kind, to="ada@example.com", language=language, context=context)
