@@ -145,3 +145,14 @@ def test_the_trial_tells_right_from_wrong(connection: SsoConnection) -> None:
     connection.secret = sso_secrets.encrypt("another secret of the app")
     trial = sso_trial.run(connection, callback="https://chat.example.com/x/")
     assert (trial.outcome, str(trial.steps[-1].what)) == ("bad", "Feishu does not accept the app id or the app secret.")
+
+
+def test_it_is_added_in_the_browser_and_tried(client: Client, feishu: Feishu) -> None:
+    client.force_login(User.objects.create_superuser("root@example.com", None))
+    form = client.get("/setup/company-sign-in/new/feishu/").content.decode()
+    assert "http://testserver/accounts/company/feishu/callback/" in form
+    given = {"name": "飞书", "client_id": APP, "new_secret": SECRET, "server_url": feishu.url, "makes_people": "on"}
+    told = client.post("/setup/company-sign-in/new/feishu/", given | {"email_domains": "example.cn"}).content.decode()
+    assert "App id and app secret are right." in told
+    row = SsoConnection.objects.get()
+    assert (row.kind, row.slug, row.email_domains, row.makes_people) == ("feishu", "feishu", "example.cn", True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
 import pytest
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.test import Client
 
 from accounts import sso_connections
+from accounts.adapter import AccountAdapter
 from accounts.models import AuditEvent, LoginSession, Mail, Organisation, SsoConnection, User
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.sso_issuer import Issuer, come_in, who
@@ -93,6 +96,21 @@ def test_the_sign_in_page_then_offers_the_company_only(client: Client, root: Use
     assert "Continue with Example" in after
     assert 'type="password"' not in after
     assert "Forgot the password?" not in after
+
+
+def test_whatever_else_proves_who_somebody_is_opens_nothing_and_the_reason_is_told(client: Client, root: User) -> None:
+    """As allauth asks before every sign-in: by a passkey, for one."""
+    close(client)
+    browser = Client()
+    request: Any = browser.get("/accounts/login/").wsgi_request
+    request.session = browser.session
+    request._messages = CookieStorage(request)
+    answer = AccountAdapter(request).pre_login(request, root)
+    assert answer is not None
+    assert answer["Location"] == "/accounts/login/"
+    request._messages.update(answer)
+    browser.cookies.update(answer.cookies)
+    assert CLOSED in html.unescape(browser.get("/accounts/login/").content.decode())
 
 
 def test_no_link_to_a_new_password_leads_in(client: Client, root: User, ada: User, settings: Any) -> None:

@@ -156,3 +156,22 @@ def test_the_trial_knows_the_commonest_refusal() -> None:
     what, do = sso_trial_words.wecom_words(60020)
     assert "does not accept calls from this server's address" in str(what)
     assert "trusted IPs" in str(do)
+
+
+def test_it_is_added_in_the_browser_and_tried(client: Client, wecom: WeCom) -> None:
+    client.force_login(User.objects.create_superuser("root@example.com", None))
+    form = client.get("/setup/company-sign-in/new/wecom/").content.decode()
+    assert 'value="testserver"' in form  # the callback domain, to copy
+    given = {"name": "企业微信", "client_id": CORP, "new_secret": SECRET, "server_url": wecom.url, "agent_id": ""}
+    assert "This field is required." in client.post("/setup/company-sign-in/new/wecom/", given).content.decode()
+    told = client.post("/setup/company-sign-in/new/wecom/", given | {"agent_id": AGENT}).content.decode()
+    assert "Corp id and secret are right." in told
+    row = SsoConnection.objects.get()
+    assert (row.kind, row.slug, row.agent_id, row.makes_people, row.is_enabled) == (
+        "wecom",
+        "wecom",
+        AGENT,
+        False,
+        False,
+    )
+    assert SECRET not in row.secret
