@@ -68,21 +68,17 @@ def _tell(request: HttpRequest, row: Model, *, verb: str) -> None:
         target = row.user
         there, gone = (row.team.name, None) if verb == "deleted" else (None, row.team.name)
         changes = {"team": [row.team.name if verb == "changed" else there, gone]} | changes
-    audit.record(
-        _action(row, verb=verb, fields=fields, changes=changes), request=request, target=target, changes=changes
-    )
+    audit.record(_action(row, verb=verb, fields=fields), request=request, target=target, changes=changes)
 
 
-def _action(row: Model, *, verb: str, fields: list[str], changes: dict[str, Any]) -> str:
+def _action(row: Model, *, verb: str, fields: list[str]) -> str:
     """The word that says most; everything else stands in the changes."""
     if isinstance(row, Membership):
         return "person.team_changed"
     if isinstance(row, User) and verb == "changed":
-        if "is_active" in changes:
-            return "person.activated" if row.is_active else "person.deactivated"
         if {"password", "password1", "password2", "usable_password"} & set(fields):
             return "password.set"
-        if {"is_staff", "is_superuser", "user_permissions"} & set(fields):
+        if "user_permissions" in fields:
             return "person.rights_changed"
     kind = audit.kind_of(row)
     if kind == "provider" and verb == "changed" and "new_key" in fields:
