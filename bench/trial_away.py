@@ -56,7 +56,7 @@ class Watch(threading.Thread):
     def __init__(self, port: int, *, cookies: dict[str, str]) -> None:
         super().__init__(daemon=True)
         self.notes = Notes()
-        self.pages: list[tuple[float, int, str, str]] = []  # when (monotonic), status, Retry-After, text
+        self.pages: list[tuple[float, int, str]] = []  # when (monotonic), status, text
         self._port, self._cookies = port, cookies
         self._end = threading.Event()
 
@@ -66,7 +66,7 @@ class Watch(threading.Thread):
             found = browser.ask("page", "GET", "/chat/", accept="text/html", patience=60)
             browser.close()
             if found is not None:
-                self.pages.append((time.monotonic(), found[0], "", found[1].decode(errors="replace")))
+                self.pages.append((time.monotonic(), found[0], found[1].decode(errors="replace")))
 
     def stop(self) -> None:
         self._end.set()
@@ -81,7 +81,7 @@ def run(options: Options) -> Report:
     with standing(f"the database is {how} for {away:.0f} s", options, webs=2, workers=2) as trial:
         load = trial.load()
         few = max(2, options.size // 4)
-        long = trial.load(people=few, name="long", tokens=int((away + 8) * 10), gap_ms=100, stops=0, think_s=0.1)
+        long = trial.load(people=few, name="long", tokens=int((away * 1.2 + 2) * 10), gap_ms=100, stops=0, think_s=0.1)
         silent = trial.load(people=few, name="silent", tokens=10, ttft_ms=int(away * 1000 * 0.7), stops=0, think_s=0.1)
         port = trial.site.parts["web0"].port
         watch = Watch(port, cookies=trial.site.sign_in(trial.site.people(1)[0]))

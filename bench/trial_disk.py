@@ -76,7 +76,7 @@ def run(options: Options) -> Report:
     ):
         load = trial.load()
         few = max(2, options.size // 4)
-        long = trial.load(people=few, name="long", tokens=int((full + 8) * 10), gap_ms=100, stops=0, think_s=0.1)
+        long = trial.load(people=few, name="long", tokens=int((full * 1.2 + 2) * 10), gap_ms=100, stops=0, think_s=0.1)
         load.work(options.seconds / 3)
         ballast = fill(disk)
         began = time.monotonic()
@@ -97,9 +97,12 @@ def run(options: Options) -> Report:
 
 def soundness(file: Path) -> list[str]:
     """What SQLite finds wrong with the file."""
-    with contextlib.closing(sqlite3.connect(file)) as database:
-        said = [row[0] for row in database.execute("PRAGMA integrity_check")]
-        said += [str(row) for row in database.execute("PRAGMA foreign_key_check")]
+    try:
+        with contextlib.closing(sqlite3.connect(file)) as database:
+            said = [row[0] for row in database.execute("PRAGMA integrity_check")]
+            said += [str(row) for row in database.execute("PRAGMA foreign_key_check")]
+    except sqlite3.DatabaseError as error:
+        said = [str(error)]
     return [] if said == ["ok"] else [f"the database is not sound: {line}" for line in said[:5]]
 
 

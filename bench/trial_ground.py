@@ -103,7 +103,7 @@ class Trial:
     def load(self, *, people: int | None = None, name: str = NAME, **habits: Any) -> Load:
         """People at work, signed in; `habits` as in Habits. Several loads at once need names."""
         doors = sorted({part.port for name, part in self.site.parts.items() if name.startswith("web")})
-        given = {**habits, **self.options.extra.get("habits", {})}
+        given = {**self.options.extra.get("habits", {}), **habits}
         load = Load(
             self.site,
             self.journal,
@@ -155,6 +155,10 @@ class SharedDoor(Site):
         self.listener.bind(("127.0.0.1", 0))
         self.listener.listen(1024)
 
+    def stop(self) -> None:
+        super().stop()
+        self.listener.close()
+
     def start_web(self, number: int = 0) -> Part:
         name, shared = f"web{number}", self.listener.fileno()
         before = self.log(name).count("web: listening")
@@ -198,6 +202,7 @@ def standing(
         ended.append(broker)
         broker.start()
         settings["CELERY_BROKER_URL"] = broker.url
+    webs, workers = int(options.extra.get("webs", webs)), int(options.extra.get("workers", workers))
     site = kind(options.folder / "site", settings=settings, webs=webs, workers=workers)
     report = Report(name, describe(options))
     journal = ClientJournal(options.folder / "clients.jsonl")
@@ -207,6 +212,7 @@ def standing(
     finally:
         for part in site.parts.values():
             part.end(signal.SIGKILL)
+        site.stop()
         for server in ended:
             server.end()
         journal.close()

@@ -42,11 +42,11 @@ class DeadlySite(Site):
 
 
 def run(options: Options) -> Report:
-    """`extra`: at (plan, stream), workers, ttft_ms (how long others wait for a first word)."""
-    at, workers = str(options.extra.get("at", "plan")), int(options.extra.get("workers", 2))
+    """`extra`: at (plan, stream), ttft_ms (how long others wait for a first word)."""
+    at = str(options.extra.get("at", "plan"))
     kind = type("Deadly", (DeadlySite,), {"at": at})
     name = f"a question that kills its worker ({'while it is prepared' if at == 'plan' else 'at its first words'})"
-    with standing(name, options, webs=1, workers=workers, kind=kind) as trial:
+    with standing(name, options, webs=1, workers=2, kind=kind) as trial:
         assert isinstance(trial.site, DeadlySite)
         stop = threading.Event()
         deaths = trial.site.supervise(stop)

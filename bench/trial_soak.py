@@ -113,12 +113,13 @@ def run(options: Options) -> Report:
         after: dict[str, int] = trial.site.django(TABLES)
         load.finish(within=60)
         trial.judge(load, slowest_s=40)
-        _judge(trial, sampler, before=before, after=after, answered=answered)
+        judge(trial, sampler, before=before, after=after, answered=answered)
         trial.note_logs()
         return trial.report
 
 
-def _judge(trial: Trial, sampler: Sampler, *, before: dict[str, int], after: dict[str, int], answered: int) -> None:
+def judge(trial: Trial, sampler: Sampler, *, before: dict[str, int], after: dict[str, int], answered: int) -> None:
+    """Whatever has grown without a reason is a fault. `answered`: rounds of work between the two looks at the tables."""
     report = trial.report
     first, last = sampler.third(0), sampler.third(2)
     report.facts["first third, last third"] = {name: [first.get(name), last.get(name)] for name in last}

@@ -54,7 +54,7 @@ def main() -> int:
     return 1 if report.faults else 0
 
 
-EXTRA = ("every", "two_doors", "where", "how", "away", "full", "at", "workers", "ttft_ms")
+EXTRA = ("every", "two_doors", "where", "how", "away", "full", "at", "webs", "workers", "ttft_ms")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -65,6 +65,8 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--seconds", type=float, default=0)
     made.add_argument("--setting", choices=SETTINGS, default="sqlite")
     made.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting of the installation")
+    made.add_argument("--webs", type=int, help="how many web processes")
+    made.add_argument("--workers", type=int, help="how many workers")
     made.add_argument("--out", type=Path, help="a file to which the report is appended as a line of JSON")
     made.add_argument("--keep", action="store_true", help="leave data, logs and journals where they are")
     made.add_argument("--every", type=float, help="rolling: seconds between two stops")
@@ -74,7 +76,6 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--away", type=float, help="away: for so many seconds")
     made.add_argument("--full", type=float, help="disk: for so many seconds")
     made.add_argument("--at", choices=trial_poison.AT, help="poison: when it kills")
-    made.add_argument("--workers", type=int, help="poison: how many workers")
     return made
 
 
