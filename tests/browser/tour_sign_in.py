@@ -21,6 +21,7 @@ WHO = {
     "set-up-app": "codes",
     "add-passkey": "factor",
     "email": "factor",
+    "keys-new": "factor",
     "setup-sign-in": "desk",
     "setup-factor": "desk",
     "notices": "factor",
