@@ -200,25 +200,3 @@ class ChosenPassword(forms.Form):
             except ValidationError as error:
                 self.add_error("password1", error)
         return found
-
-
-class Settings(forms.ModelForm[User]):
-    """What a person decides about herself: nothing that grants rights."""
-
-    # Said in both languages: whoever looks for it may not read the page's.
-    language = forms.ChoiceField(label=_("Language · 语言"), required=False)
-    time_zone = forms.ChoiceField(label=_("Time zone"), required=False)
-
-    class Meta:
-        model = User
-        fields = ("name", "language", "time_zone")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["name"].label = _("Your name")
-        self.fields["name"].help_text = gettext("How you are greeted and shown to colleagues.")
-        language, zone = self.fields["language"], self.fields["time_zone"]
-        assert isinstance(language, forms.ChoiceField)
-        assert isinstance(zone, forms.ChoiceField)
-        language.choices = languages(_("As the browser asks"))
-        zone.choices = time_zones(_("As the organisation"))

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from django.contrib.auth.hashers import make_password
 from django.db import IntegrityError, transaction
-from django.db.models import F, QuerySet
+from django.db.models import BooleanField, ExpressionWrapper, F, Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
@@ -181,18 +181,19 @@ def accept(invitation: Invitation, *, newcomer: Newcomer, request: HttpRequest) 
 
 
 def listed() -> QuerySet[Invitation]:
-    """All invitations, those that wait for an answer first, the newest before the older ones."""
-    rows = Invitation.objects.select_related("team", "invited_by", "user")
+    """All invitations, those that wait for an answer first, the newest before the older ones; each says whether it `is_late`."""
+    late = ExpressionWrapper(Q(expires_at__lte=clock.Now()), output_field=BooleanField())
+    rows = Invitation.objects.select_related("team", "invited_by", "user").annotate(is_late=late)
     return rows.order_by(F("accepted_at").asc(nulls_first=True), F("revoked_at").asc(nulls_first=True), "-pk")
 
 
-def state_of(invitation: Invitation, *, now: dt.datetime) -> str:
-    """One of: accepted, revoked, expired, open."""
+def state_of(invitation: Invitation) -> str:
+    """One of: accepted, revoked, expired, open. Of an invitation out of `listed`."""
     if invitation.accepted_at:
         return "accepted"
     if invitation.revoked_at:
         return "revoked"
-    return "open" if invitation.expires_at > now else "expired"
+    return "expired" if getattr(invitation, "is_late", False) else "open"
 
 
 def _unanswered() -> QuerySet[Invitation]:

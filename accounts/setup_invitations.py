@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, clock, invitations, invitations_csv, mail
+from accounts import audit, invitations, invitations_csv, mail
 from accounts.administration import administrator
 from accounts.invitations_csv import Line, Unreadable
 from accounts.middleware import organisation_of
@@ -35,7 +35,9 @@ PAGE = 50
 def invitation_list(request: HttpRequest) -> HttpResponse:
     """The form for one, and the list with its states."""
     by = acting(request)
-    form = Guest(request.POST if request.method == "POST" else None, may_choose_team=by.has_perm("accounts.change_team"))
+    form = Guest(
+        request.POST if request.method == "POST" else None, may_choose_team=by.has_perm("accounts.change_team")
+    )
     if request.method == "POST" and form.is_valid():
         try:
             sent = invitations.invite(form.guest(), by=by, request=request, days=form.cleaned_data["days"])
@@ -50,13 +52,12 @@ def _page(request: HttpRequest, *, status: int = 200, **given: Any) -> HttpRespo
     by = acting(request)
     may_choose_team = by.has_perm("accounts.change_team")
     shown = Paginator(invitations.listed(), PAGE).get_page(request.GET.get("page"))
-    now = clock.now()
     organisation = organisation_of(request)
     context = {
         "form": Guest(may_choose_team=may_choose_team),
         "upload": Upload(),
         "shown": shown,
-        "rows": [(row, invitations.state_of(row, now=now)) for row in shown],
+        "rows": [(row, invitations.state_of(row)) for row in shown],
         "mailed": mail.mail_configured(),
         "may_choose_team": may_choose_team,
         "domains": Domains(instance=organisation) if by.has_perm("accounts.change_organisation") else None,
