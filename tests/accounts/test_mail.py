@@ -86,7 +86,7 @@ def test_every_letter_can_be_written_in_both_languages(mailing: None, kind: str,
     context = {
         "user": User(email="ada@example.com"),
         "url": LINK,
-                "kind": "factor_reset",
+        "kind": "factor_reset",
         "by": "<b>Eve</b>",
     }
     sent = mail.send(kind, to="ada@example.com", language=language, context=context)

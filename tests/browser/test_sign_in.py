@@ -329,7 +329,9 @@ def silent(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     site = Site(tmp_path_factory.mktemp("silent"))
     try:
         site.start()
-        site.django("from accounts.models import *\nOrganisation.objects.update_or_create(pk=1, defaults={'contact': 'it@example.com'})")
+        site.django(
+            "from accounts.models import *\nOrganisation.objects.update_or_create(pk=1, defaults={'contact': 'it@example.com'})"
+        )
         yield site
     finally:
         site.stop()
