@@ -132,9 +132,9 @@ def _judge(trial: Trial, watch: Watch, *, gone: float, back: float, how: str) ->
     wrong: list[Any] = [page[1:] for page in during if page[1] != http.client.SERVICE_UNAVAILABLE]
     report.fault_if(wrong, f"{len(wrong)} pages were not answered 503 while the database was away: {wrong[:1]}")
     report.fault_if(not during, "no page was answered while the database was away")
-    unclear = [page for page in during if page[1] == 503 and "again" not in page[3] and "kept" not in page[3]]
+    unclear = [text for _at, status, text in during if status == 503 and "moment" not in text]
     report.fault_if(
-        unclear, f"{len(unclear)} pages said 503 without a word of what to do: {[p[3][:200] for p in unclear[:1]]}"
+        unclear, f"{len(unclear)} pages said 503 without a word of what to do: {[t[:200] for t in unclear[:1]]}"
     )
     late = [page for page in watch.pages if page[0] > back + 10 and page[1] != 200]
     report.fault_if(late, f"{len(late)} pages were not right 10 s after the return")
