@@ -47,5 +47,5 @@ if __name__ == "__main__":
     if sys.argv[1] == "plan":
         generation.make_plan = fatal_plan
     else:
-        client.stream = fatal_stream  # type: ignore[assignment]
+        client.stream = fatal_stream  # type: ignore[assignment]  # what is planted
     sys.exit(worker.main())

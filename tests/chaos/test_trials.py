@@ -72,7 +72,7 @@ def test_a_question_that_kills_its_worker_has_two_attempts_and_harms_nobody(tmp_
 
 
 def sampled(*values: float, name: str = "web0 PSS MB") -> trial_soak.Sampler:
-    sampler = trial_soak.Sampler(SimpleNamespace())  # type: ignore[arg-type]
+    sampler = trial_soak.Sampler(SimpleNamespace())  # type: ignore[arg-type]  # it asks nothing of its ground
     sampler.samples = [(float(number), {name: value}) for number, value in enumerate(values)]
     return sampler
 
