@@ -11,7 +11,6 @@ import secrets
 import socket
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -21,6 +20,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from portal import jwt_keys
+from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT  # noqa: F401  # settings of the libraries
 from portal.environment import Environment
 
 django_stubs_ext.monkeypatch()
@@ -38,11 +38,7 @@ DEBUG = env.bool("DEBUG", default=False)
 TESTING = "pytest" in sys.modules
 
 
-def _new_secret() -> str:
-    return secrets.token_urlsafe(50)
-
-
-def _kept_secret(name: str, *, make: Callable[[], str] = _new_secret) -> str:
+def _kept_secret(name: str, *, make: Callable[[], str] = lambda: secrets.token_urlsafe(50)) -> str:
     """Reads a secret of this installation, made on the first run, mode 0600 (two starts at once: the first wins)."""
     path = DATA_DIR / name
     if not path.exists():
@@ -251,7 +247,7 @@ elif DATABASES["default"]["ENGINE"].endswith("postgresql"):
     DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
     DATABASES["default"]["OPTIONS"] = {
         "connect_timeout": 5,
-        "options": "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=30000",
+        "options": "-c lock_timeout=5000 -c statement_timeout=30000 -c idle_in_transaction_session_timeout=10000",
     }
 # A direct address for LISTEN when DATABASE_URL points at a pooler.
 LISTEN_URL = env.str("LISTEN_URL", default="")
@@ -326,30 +322,9 @@ JWT_IDLE_DAYS = env.int("JWT_IDLE_DAYS", default=7)
 JWT_SESSION_DAYS = env.int("JWT_SESSION_DAYS", default=30)
 # The issuer is this installation's address: a copy of it elsewhere (a trial, a restored backup) believes no token of ours.
 JWT_ISSUER = PUBLIC_URL or "http://localhost"
-# accounts/token_format.py has keys, lifetimes and audiences of its own; simplejwt's own classes can sign nothing here.
-SIMPLE_JWT = {"SIGNING_KEY": None, "ALGORITHM": "HS256", "ACCESS_TOKEN_LIFETIME": timedelta(minutes=15)}
 API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
 API_KEY_PER_MINUTE = env.int("API_KEY_PER_MINUTE", default=300)
 API_DOOR_PER_MINUTE = env.int("API_DOOR_PER_MINUTE", default=120)
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["api.credentials.Credentials"],
-    "DEFAULT_PERMISSION_CLASSES": ["api.permissions.Scoped"],
-    "DEFAULT_THROTTLE_CLASSES": ["api.throttling.Paced"],
-    "DEFAULT_PARSER_CLASSES": ["api.formats.StrictJson"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "api.formats.OnlyJson",
-    "DEFAULT_METADATA_CLASS": None,
-    "DEFAULT_PAGINATION_CLASS": "api.pagination.Pages",
-    "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.NamespaceVersioning",
-    "DEFAULT_VERSION": "v1",
-    "ALLOWED_VERSIONS": ["v1"],
-    "DEFAULT_SCHEMA_CLASS": None,
-    "EXCEPTION_HANDLER": "api.errors.handle",
-    "PAGE_SIZE": 50,
-    "NUM_PROXIES": 0,
-    "URL_FORMAT_OVERRIDE": None,
-    "TEST_REQUEST_DEFAULT_FORMAT": "json",
-}
 
 # --- The provider from the environment --------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")
