@@ -49,13 +49,13 @@ def claim(owner: uuid.UUID, *, places: int) -> list[Claimed]:
     """Takes up to `places` questions: attempt + 1 and a lease for each. Cheap when nothing waits."""
     if places <= 0:
         return []
-    now = clock.now()
-    if not fetch(_SOME, now):
+    server = connection.vendor == "postgresql"
+    if not (fetch(_SOME.format(now="clock_timestamp()")) if server else fetch(_SOME.format(now="%s"), clock.now())):
         return []
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CLAIM_LOCK])
+        if server:
+            fetch("SELECT pg_advisory_xact_lock(%s)", CLAIM_LOCK)
+        now = clock.now()  # after the wait for the others: a lease begins when it is taken
         chosen = choose(places=places, now=now)
         ids = list(chosen)
         taken = sum(
@@ -88,7 +88,7 @@ UPDATE chat_generation SET state = 'running', attempt = attempt + 1, revision = 
 WHERE state = 'queued' AND id IN ({ids})
 """
 _SOME = """
-SELECT 1 FROM chat_generation WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= %s) LIMIT 1
+SELECT 1 FROM chat_generation WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= {now}) LIMIT 1
 """
 _HELD = """
 SELECT user_id, provider_id, COUNT(*) FROM chat_generation WHERE state IN ('running', 'streaming') GROUP BY user_id, provider_id

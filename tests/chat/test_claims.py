@@ -51,7 +51,7 @@ def test_a_claim_of_ten_costs_as_much_as_a_claim_of_one(
     ada: User, settings: LazySettings, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     settings.PERSON_CONCURRENCY = 100
-    server = 4 * int(connection.vendor == "postgresql")  # the lock, the time, NOTIFY
+    server = 3 * int(connection.vendor == "postgresql")  # the lock, the time, NOTIFY
     for count in (1, 10):
         queue(ada, count)
         with django_assert_num_queries(8 + server):
