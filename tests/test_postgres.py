@@ -11,8 +11,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ["tests/chat", "tests/usage"]
-# What asks no database, and pages, whose statements are counted for SQLite.
-# Without a database, the same on any, or (generation) playing SQLite's way of being away.
+# What asks no database; pages, whose statements are counted for SQLite; and (generation) a table that is away, as SQLite says it.
 NOT = ["rendering", "live", "notes", "prompts", "page_weight", "views", "generation"]
 ONLY = "not browser and not chaos and not services"
 
