@@ -108,7 +108,7 @@ def test_the_line_of_the_models_memory_appears_when_an_answer_ends(page: Page) -
         body = answer.text().replace("data-state=", f'data-memory="{number}" data-state=')
         route.fulfill(response=answer, body=body)
 
-    page.route(re.compile(r"/chat/messages/[0-9a-f-]{36}/$"), told)
+    page.route(re.compile(r"/chat/messages/[0-9a-f-]{36}/\?part=end"), told)
     ends(ask(page, marked(seed="second", n=10)))
     expect(page.locator(".fold")).to_have_count(1)
     expect(page.locator(".fold + article.a")).to_have_attribute("data-id", str(number))

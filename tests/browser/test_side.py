@@ -135,7 +135,7 @@ def test_an_answer_that_ends_while_one_is_elsewhere_is_marked_until_it_is_opened
 
 def test_an_answer_that_one_watches_to_its_end_is_no_news(open_page: Open) -> None:
     page = open_page()
-    with page.expect_response("**/seen/"):
+    with page.expect_response("**/?part=end&seen=1"):
         ends(ask(page, marked("Short walk", seed="short", n=20, gap=5)))
     page.locator("#new").click()
     page.wait_for_url("**/chat/")
