@@ -20,6 +20,8 @@ from benchlib import ChatError, Http
 
 HOLD_S = 25
 QUIET_S = 0.4
+# As in chat/live.py: `open` is the open block's number times this, and how much of its source its HTML stands for.
+BLOCK_NAMES = 10_000_000
 FORM_PASSWORD = "bench-Passw0rd"
 ENDED = {"failed", "cancelled", "interrupted"}
 # A block's end stands for the blank that separated it from the next one.
@@ -45,7 +47,14 @@ class Turn:
             self.blocks[index] = block
         self.tail = answer["tail"]
         shown = "".join(text_of(self.blocks[index]) for index in sorted(self.blocks))
-        return joined(shown, self.tail)
+        blank = answer["blocks"] and self._ends_with_blank(answer["open"], last=answer["blocks"][-1])
+        return joined(shown, self.tail or (" " if blank else ""))
+
+    @staticmethod
+    def _ends_with_blank(opened: int, *, last: tuple[int, str]) -> bool:
+        """HTML also drops the blank after a word that is complete; that it has come shows in how much source the block stands for."""
+        number, chars = divmod(opened, BLOCK_NAMES)
+        return number == last[0] and chars > len(text_of(last[1]).strip())
 
 
 def joined(shown: str, tail: str) -> str:

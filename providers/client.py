@@ -1,4 +1,4 @@
-"""Talks to OpenAI-compatible providers: the only importer of openai. One request a call: no retries, no redirects.
+"""Talks to OpenAI-compatible providers (client_call is the only importer of openai). One request a call: no retries, no redirects.
 
 For the worker's event loop; also for short-lived loops (commands, the admin's test button), which call `close_all`.
 """
@@ -6,22 +6,19 @@ For the worker's event loop; also for short-lived loops (commands, the admin's t
 from __future__ import annotations
 
 import asyncio
-import weakref
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-import httpx2
-import openai
 import orjson
 
-from providers.client_chunks import Chunks, Event, Finished, Reasoning, Text, Usage, clean, label
+from providers import client_call
+from providers.client_call import close_all
+from providers.client_chunks import Chunks, Event, Finished, Reasoning, Text, Usage, clean
 from providers.client_sse import Reader, TooLong
-from providers.client_transport import Body, Transport
 from providers.client_watch import Watch
 from providers.endpoints import Dialect, Endpoint, ModelInfo
-from providers.failures import Failure, Kind, classify, parse_retry_after
+from providers.failures import Failure, Kind
 
 __all__ = [
     "ChatRequest",
@@ -73,22 +70,24 @@ class ChatRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-_clients: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Endpoint, openai.AsyncOpenAI]] = (
-    weakref.WeakKeyDictionary()
-)
-
-
 async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) -> AsyncGenerator[Event, None]:
     """The answer's pieces, and exactly one Finished as the last. Everything else raises Failure.
 
     Leave early only by closing the iterator (`contextlib.aclosing`) or by cancelling: the connection ends at once.
     """
     watch = Watch(first_byte_s=limits.first_byte_s, gap_s=limits.gap_s)
-    response = await _post(endpoint, body=_body(request, dialect=endpoint.dialect), limits=limits)
-    body: Body = response.extensions["body"]
+    content = _body(request, dialect=endpoint.dialect)
+    reply = await client_call.call(
+        endpoint,
+        path="/chat/completions",
+        content=content,
+        connect_s=limits.connect_s,
+        first_byte_s=limits.first_byte_s,
+    )
+    body = reply.body
     chunks = Chunks(reasoning_fields=endpoint.dialect.reasoning_fields, max_total=limits.max_total)
     try:
-        _check_is_stream(response)
+        _check_is_stream(reply)
         body.allow(limits.max_raw)
         watch.start(body)
         reader = Reader(max_line=limits.max_line)
@@ -111,7 +110,7 @@ async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) ->
             body.leave()
         else:
             body.close()
-    yield Finished(chunks.finish, chunks.usage, chunks.model, _request_id(response), chunks.odd)
+    yield Finished(chunks.finish, chunks.usage, chunks.model, reply.request_id, chunks.odd)
 
 
 async def _step(watch: Watch, *, reader: Reader, chunks: Chunks) -> tuple[list[Text | Reasoning], Failure | None, bool]:
@@ -136,8 +135,10 @@ async def _step(watch: Watch, *, reader: Reader, chunks: Chunks) -> tuple[list[T
 async def list_models(endpoint: Endpoint, *, limits: Limits | None = None) -> list[ModelInfo]:
     """The provider's models, in its order. Raises Failure; NOT_A_STREAM if the answer is no such list."""
     limits = limits or Limits(first_byte_s=10)
-    response = await _send(endpoint, method="GET", path="/models", content=None, limits=limits)
-    body: Body = response.extensions["body"]
+    reply = await client_call.call(
+        endpoint, path="/models", content=None, connect_s=limits.connect_s, first_byte_s=limits.first_byte_s
+    )
+    body = reply.body
     parts: list[bytes] = []
     try:
         body.allow(limits.max_total)
@@ -171,34 +172,6 @@ async def list_models(endpoint: Endpoint, *, limits: Limits | None = None) -> li
     return list(found.values())
 
 
-async def close_all() -> None:
-    """Closes the running loop's connections; the next call opens new ones."""
-    for client in _clients.pop(asyncio.get_running_loop(), {}).values():
-        await client.close()
-
-
-def _client(endpoint: Endpoint) -> openai.AsyncOpenAI:
-    """The endpoint's client on the running loop. Nothing of it comes from the environment."""
-    mine = _clients.setdefault(asyncio.get_running_loop(), {})
-    client = mine.get(endpoint)
-    if client is None:
-        http = httpx2.AsyncClient(transport=Transport(endpoint), trust_env=False, follow_redirects=False)
-        client = openai.AsyncOpenAI(
-            api_key=endpoint.key or "none",
-            admin_api_key="",
-            organization="",
-            project="",
-            webhook_secret="",
-            base_url=endpoint.base_url,
-            max_retries=0,
-            http_client=http,
-        )
-        # The SDK also reads headers from OPENAI_CUSTOM_HEADERS and sends empty organisation headers: neither is meant.
-        client._custom_headers = {}
-        mine[endpoint] = client
-    return client
-
-
 def _body(request: ChatRequest, *, dialect: Dialect) -> bytes:
     """The request as JSON; the count is asked for wherever the provider can give it. Raises Failure(BAD_REQUEST)."""
     body: dict[str, Any] = {name: value for name, value in request.extra.items() if name not in RESERVED}
@@ -217,64 +190,7 @@ def _body(request: ChatRequest, *, dialect: Dialect) -> bytes:
         raise Failure(Kind.BAD_REQUEST, detail="the request cannot be written as JSON") from None
 
 
-async def _post(endpoint: Endpoint, *, body: bytes, limits: Limits) -> httpx2.Response:
-    return await _send(endpoint, method="POST", path="/chat/completions", content=body, limits=limits)
-
-
-async def _send(
-    endpoint: Endpoint, *, method: str, path: str, content: bytes | None, limits: Limits
-) -> httpx2.Response:
-    """A response with a good status whose body has not been read. Raises Failure."""
-    timeout = httpx2.Timeout(None, connect=limits.connect_s)
-    options: Any = {
-        "timeout": timeout,
-        "headers": {
-            "Accept": "text/event-stream" if content else "application/json",
-            "Accept-Encoding": "identity",
-            "OpenAI-Organization": openai.omit,
-            "OpenAI-Project": openai.omit,
-        },
-    }
-    try:
-        async with asyncio.timeout(limits.first_byte_s):
-            client = _client(endpoint)
-            # `stream` only keeps the SDK from reading the body: with this `cast_to` it hands the response over as it is
-            call = client.get if method == "GET" else partial(client.post, content=content)
-            found = await call(
-                path, cast_to=httpx2.Response, options=options, stream=True, stream_cls=openai.AsyncStream
-            )
-            return cast(httpx2.Response, found)
-    except TimeoutError:
-        raise Failure(Kind.FIRST_BYTE_TIMEOUT, dispatched=True) from None
-    except openai.APIStatusError as error:
-        raise _refusal(error) from None
-    except openai.APIConnectionError as error:
-        raise Failure(Kind.UNREACHABLE, detail=type(error).__name__, dispatched=True) from None
-    except (httpx2.InvalidURL, ValueError, openai.OpenAIError) as error:
-        # for example a key that no header can carry; the message may quote it, so it stays out of the log
-        raise Failure(Kind.BAD_KEY, detail=f"not sent: {type(error).__name__}") from None
-
-
-def _refusal(error: openai.APIStatusError) -> Failure:
-    status = error.status_code
-    body = error.body if isinstance(error.body, dict) else {}
-    code, type_, message = (str(body.get(name) or "") for name in ("code", "type", "message"))
-    kind = classify(status, code=code, type_=type_, message=message)
-    return Failure(
-        kind,
-        detail=f"{status} {label(code)} {label(type_)}".strip(),
-        status=status,
-        retry_after=parse_retry_after(error.response.headers),
-    )
-
-
-def _check_is_stream(response: httpx2.Response) -> None:
-    kind = response.headers.get("content-type", "text/event-stream").partition(";")[0].strip().lower()
+def _check_is_stream(reply: client_call.Reply) -> None:
+    kind = reply.headers.get("content-type", "text/event-stream").partition(";")[0].strip().lower()
     if kind != "text/event-stream":
-        raise Failure(
-            Kind.NOT_A_STREAM, detail=f"content-type {kind[:60]}", status=response.status_code, dispatched=True
-        )
-
-
-def _request_id(response: httpx2.Response) -> str:
-    return clean(response.headers.get("x-request-id", ""))[:120]
+        raise Failure(Kind.NOT_A_STREAM, detail=f"content-type {kind[:60]}", status=reply.status, dispatched=True)

@@ -1,7 +1,7 @@
-"""Carries the SDK's requests over aiohttp and bounds what comes back: no redirects, no cookies, no environment proxies.
+"""Carries requests over aiohttp and bounds what comes back: no redirects, no cookies, no environment proxies.
 
-Knows bytes and sockets only. Beyond the SDK's own aiohttp transport it unpacks gzip under a cap, closes at once, and
-tells a refused connection from one that broke after the question was sent.
+Knows bytes and sockets only. Unpacks gzip under a cap, closes at once, and tells a refused connection from one that broke
+after the question was sent.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import importlib
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterator
 from typing import Any
 
 import aiohttp
@@ -36,7 +35,7 @@ READ_OUT_S = 0.5
 _leaving: set[asyncio.Task[None]] = set()
 
 
-class Body(httpx2.AsyncByteStream):
+class Body:
     """A response's body, unpacked. Of an error only the beginning is given; `allow` sets a limit it may not pass."""
 
     def __init__(self, response: aiohttp.ClientResponse) -> None:
@@ -105,13 +104,6 @@ class Body(httpx2.AsyncByteStream):
         finally:
             self.close()
 
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        while chunk := await self.read():
-            yield chunk
-
-    async def aclose(self) -> None:
-        self.close()
-
 
 class Names(aiohttp.abc.AbstractResolver):
     """Looks names up once; the connection goes to the very addresses that were judged here."""
@@ -133,7 +125,7 @@ class Names(aiohttp.abc.AbstractResolver):
         await self._inner.close()
 
 
-class Transport(httpx2.AsyncBaseTransport):
+class Transport:
     """The connections to one endpoint, on one loop."""
 
     def __init__(self, endpoint: Endpoint) -> None:
@@ -176,31 +168,27 @@ class Transport(httpx2.AsyncBaseTransport):
         connector: aiohttp.BaseConnector = library.ProxyConnector.from_url(address, rdns=True, **options)
         return connector
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        """Sends, and answers when the headers are there. Raises Failure(UNREACHABLE), told apart by `dispatched`."""
+    async def send(
+        self, url: str, *, headers: list[tuple[str, str]], content: bytes | None, connect_s: float
+    ) -> aiohttp.ClientResponse:
+        """Answers when the headers are there. Raises Failure(UNREACHABLE), told apart by `dispatched`."""
         if self._session is None:
             self._session = self._open_session()
-        times = request.extensions.get("timeout", {})
         try:
-            response = await self._session.request(
-                request.method,
-                str(request.url),
-                headers=request.headers.multi_items(),
-                data=request.content or None,
+            return await self._session.request(
+                "GET" if content is None else "POST",
+                url,
+                headers=headers,
+                data=content,
                 allow_redirects=False,
                 proxy=None if not self._proxy or self._proxy.startswith("socks") else self._proxy,
                 # `connect` also covers the name lookup and a proxy's CONNECT; reading is watched by the caller
-                timeout=aiohttp.ClientTimeout(connect=times.get("connect"), sock_connect=times.get("connect")),
+                timeout=aiohttp.ClientTimeout(connect=connect_s, sock_connect=connect_s),
             )
         except (*NEVER_SENT, *self._proxy_errors) as error:
             raise Failure(Kind.UNREACHABLE, detail=type(error).__name__) from None
         except (aiohttp.ClientError, OSError) as error:
             raise Failure(Kind.UNREACHABLE, detail=type(error).__name__, dispatched=True) from None
-        body = Body(response)
-        headers = [(name, value) for name, value in response.raw_headers if name.lower() != b"content-encoding"]
-        return httpx2.Response(
-            response.status, headers=headers, stream=body, request=request, extensions={"body": body}
-        )
 
     async def aclose(self) -> None:
         if self._session is not None:
