@@ -30,6 +30,8 @@ MAX_PIECE = 16_384
 MAX_ROWS = 4_000
 # For so long (seconds) pieces are kept after their commit; a server has written its log to the disk after 0.6.
 KEPT_S = 2.0
+# Each answer that is being written makes a flush so much (seconds) rarer; a slow database makes it at most so rare.
+EACH_S, LONGEST_S = 0.0011, 0.5
 Row = tuple[int, int, int, int, str]  # generation, attempt, seq, kind, text
 
 
@@ -64,6 +66,7 @@ class LiveOut:
         self.owner = owner
         self._lock = threading.Lock()
         self._dirty: dict[int, Channel] = {}
+        self._fresh: set[int] = set()  # of those, whose first words wait
         self._urgent = threading.Event()
         self._stopping = False
         self.tick_s = settings.FLUSH_S
@@ -90,7 +93,10 @@ class LiveOut:
             else:
                 channel.pending.append((kind, text))
             self._dirty[channel.generation_id] = channel
-            if not channel.shown or len(self._dirty) == 1:
+            if not channel.shown:
+                self._fresh.add(channel.generation_id)
+                self._urgent.set()
+            elif len(self._dirty) == 1:
                 self._urgent.set()
 
     def close(self, channel: Channel) -> None:
@@ -99,30 +105,37 @@ class LiveOut:
             channel.closed = True
             channel.pending.clear()
             self._dirty.pop(channel.generation_id, None)
+            self._fresh.discard(channel.generation_id)
 
     def _run(self) -> None:
-        last = 0.0
+        due = 0.0
         while not (self._stopping and not self._dirty):
-            self._urgent.wait(timeout=1.0)
+            self._urgent.wait(timeout=max(0.0, due - time.monotonic()) if self._dirty else 1.0)
             self._urgent.clear()
             if not self._dirty:
                 continue
-            if any(not c.shown for c in list(self._dirty.values())):
+            if self._fresh:
                 time.sleep(0.002)  # others' first words may come along
-            else:
-                time.sleep(max(0.0, last + self.tick_s - time.monotonic()))
-            last = time.monotonic()
-            self._flush()
-            # Twice as long between flushes as one takes, so that under load the flusher uses a third of the time at most.
-            took = time.monotonic() - last
-            self.tick_s = min(settings.FLUSH_MAX_S, max(settings.FLUSH_S, 0.7 * self.tick_s, 3 * took))
+            now = time.monotonic()
+            if now < due and not self._stopping:
+                if self._fresh:
+                    self._flush(only=set(self._fresh))
+                continue
+            running = self._flush()
+            took = time.monotonic() - now
+            # All answers' words go out together, and their readers are served together: the more there are, the more rarely. In
+            # any case twice as long passes between flushes as one takes, so that the flusher uses a third of the time at most.
+            self.tick_s = max(min(settings.FLUSH_S + EACH_S * running, settings.FLUSH_MAX_S), min(3 * took, LONGEST_S))
+            due = now + self.tick_s
         close_old_connections()
         connection.close()
 
-    def _flush(self) -> None:
+    def _flush(self, *, only: set[int] | None = None) -> int:
+        """Writes what waits, or of it what these generations have; how many answers that were."""
         with self._lock:
-            batch: list[Channel] = list(self._dirty.values())
-            self._dirty.clear()
+            wanted = list(self._dirty if only is None else only)
+            batch = [self._dirty.pop(pk) for pk in wanted if pk in self._dirty]
+            self._fresh.difference_update(wanted)
             pieces = [(c, (c.generation_id, c.attempt, *piece)) for c in batch for piece in c.take()]
         written = self._write([row for _c, row in pieces], fresh=[c for c in batch if not c.shown])
         self._keep(pieces)
@@ -132,8 +145,7 @@ class LiveOut:
             elif not channel.closed:
                 channel.lost = True
                 channel.on_lost()
-        if self._dirty:
-            self._urgent.set()
+        return len(batch)
 
     def _keep(self, pieces: list[tuple[Channel, Row]]) -> None:
         now = time.monotonic()

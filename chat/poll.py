@@ -30,8 +30,9 @@ from chat.watch import watcher
 log = logging.getLogger(__name__)
 Reply = Callable[[int, bytes], None]
 
-# A reader is served at most so often (seconds): little while few follow, seldom while many do.
-PACE_S, PACE_EACH_S, PACE_MOST_S = 0.03, 0.001, 0.5
+# A reader is served at most so often (seconds): seldom while many follow. Under load the words of all come together (chat.live_out)
+# and set the rhythm themselves; this only keeps what lies between from doubling the polls.
+PACE_S, PACE_EACH_S, PACE_MOST_S = 0.03, 0.0003, 0.5
 MOST_READERS = 64
 # A database that says nothing for so long (seconds) counts as away.
 DATABASE_S = 10.0

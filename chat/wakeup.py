@@ -25,12 +25,14 @@ class DataVersion:
     """SQLite: `PRAGMA data_version` of this thread's connection changes with every commit of another one."""
 
     def __init__(self) -> None:
+        connection.ensure_connection()
+        self._raw = (
+            connection.connection
+        )  # bare: it is asked two hundred times a second, and there is nothing to log or to wrap
         self._seen = self._read()
 
     def _read(self) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA data_version")
-            return int(cursor.fetchone()[0])
+        return int(self._raw.execute("PRAGMA data_version").fetchone()[0])
 
     def wait(self, *, timeout: float) -> None:
         until = time.monotonic() + timeout

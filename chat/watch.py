@@ -30,9 +30,11 @@ VET_S = 1.0
 # is being written and nobody vets. Where vetting is late the database is asked for each poll.
 VETTED_S = 1.9
 # With so many answers at once their open blocks are rendered half as often as one alone would be.
-MANY = 100
+MANY = 50
+# Between two looks at least so much time passes (seconds, for each answer that is being written): sends, claims and ends are commits, too.
+GAP_EACH_S, GAP_MOST_S = 0.0002, 0.03
 # The share of the time that rendering open blocks may take.
-RENDER_SHARE = 0.2
+RENDER_SHARE = 0.1
 
 
 class Waiting(Protocol):
@@ -159,6 +161,7 @@ class Watcher:
                 if now - vetted >= VET_S:
                     vetted = now
                     self._vet()
+                self._stop.wait(min(GAP_MOST_S, GAP_EACH_S * self.running))
                 wakeup.wait(timeout=max(0.0, vetted + VET_S - time.monotonic()))
             except Exception as error:  # noqa: BLE001  # drivers raise their own kinds while a database is away
                 log.warning("the watcher waits for the database: %s", type(error).__name__)

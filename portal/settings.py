@@ -194,8 +194,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1_200_000
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 HOST = env.str("HOST", default="127.0.0.1")
-WEB_THREADS = env.int("WEB_THREADS", default=8)
-WEB_QUEUE = env.int("WEB_QUEUE", default=200)
+WEB_THREADS = env.int("WEB_THREADS", default=4)
+WEB_QUEUE = env.int("WEB_QUEUE", default=1000)
 WEB_DRAIN_S = env.float("WEB_DRAIN_S", default=5)
 WEB_PATIENCE_S = env.float("WEB_PATIENCE_S", default=15)
 BODY_IDLE_S = env.float("BODY_IDLE_S", default=15)
@@ -364,7 +364,7 @@ RETRY_SCALE = env.float("RETRY_SCALE", default=1)
 CIRCUIT_PAUSE_S = env.float("CIRCUIT_PAUSE_S", default=15)
 DRAIN_S = env.float("DRAIN_S", default=30)
 FLUSH_S = env.float("FLUSH_S", default=0.025)
-FLUSH_MAX_S = env.float("FLUSH_MAX_S", default=0.1)
+FLUSH_MAX_S = env.float("FLUSH_MAX_S", default=0.16)
 WORKER_SILENT_S = env.float("WORKER_SILENT_S", default=30)
 TITLES = env.bool("TITLES", default=True)
 

@@ -5,6 +5,7 @@ Refuses to stream: a request comes in complete, an answer leaves complete, so no
 
 import asyncio
 import contextvars
+import itertools
 import logging
 import queue
 import sys
@@ -20,6 +21,7 @@ HeaderList = list[tuple[bytes, bytes]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
 NO_BODY_STATUSES = (204, 304)
+LAST = 9
 # The server speaks for its own connection; an application has no say in these.
 HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"content-length"))
 
@@ -128,7 +130,9 @@ class Threads:
         self.outstanding = 0
         self._application = application
         self._answer_limit = answer_limit
-        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        # What somebody does goes before what somebody looks at: in a rush the questions come first. At the end the ends.
+        self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
+        self._count = itertools.count()
         self._threads: list[threading.Thread] = []
 
     @property
@@ -147,7 +151,7 @@ class Threads:
     def stop(self) -> None:
         """Let every thread end after its present request. Returns at once."""
         for _ in self._threads:
-            self._jobs.put(None)
+            self._jobs.put((LAST, next(self._count), None))
         self._threads = []
 
     def submit(self, environ: Environ, *, done: Callable[[], None]) -> Job:
@@ -156,11 +160,12 @@ class Threads:
         loop = asyncio.get_running_loop()
         job = Job(environ, done, contextvars.copy_context(), loop.create_future())
         self.outstanding += 1
-        self._jobs.put(job)
+        looks = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")
+        self._jobs.put((int(looks), next(self._count), job))
         return job
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        while (job := self._jobs.get()[2]) is not None:
             answer = None if job.abandoned else self._run(job)
             try:
                 job.future.get_loop().call_soon_threadsafe(self._finish, job, answer)

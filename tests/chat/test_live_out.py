@@ -229,6 +229,21 @@ def test_the_first_words_of_an_answer_do_not_wait_for_the_tick(ada: User, settin
     out.stop()
 
 
+def test_first_words_go_out_alone_and_leave_the_others_to_the_tick(ada: User) -> None:
+    queue(ada, 2)
+    hands = Hands()
+    old, new = hands.take(places=2)
+    assert hands.show(old, "Long")
+    hands.out.put(hands.channels[old.pk], kind=0, text=" ago")
+    hands.out.put(hands.channels[new.pk], kind=0, text="Just now")
+    assert hands.out._fresh == {new.pk}
+    assert hands.out._flush(only={new.pk}) == 1
+    assert {text for *_, text in written()} == {"Long", "Just now"}
+    assert (hands.out._fresh, [*hands.out._dirty]) == (set(), [old.pk])
+    assert hands.out._flush() == 1
+    assert {text for *_, text in written()} == {"Long", "Just now", " ago"}
+
+
 def test_leases_are_renewed_for_their_owner_only_and_only_while_the_loop_answers(ada: User) -> None:
     queue(ada, 2)
     one, other = Hands(), Hands()
