@@ -31,7 +31,7 @@ MAX_ROWS = 4_000
 # For so long (seconds) pieces are kept after their commit; a server has written its log to the disk after 0.6.
 KEPT_S = 2.0
 # Each answer that is being written makes a flush so much (seconds) rarer; a slow database makes it at most so rare.
-EACH_S, LONGEST_S = 0.0011, 0.5
+EACH_S, LONGEST_S = 0.0006, 0.5
 Row = tuple[int, int, int, int, str]  # generation, attempt, seq, kind, text
 
 

@@ -42,7 +42,7 @@ class Limits:
     header: int = 32 * KB
     target: int = 8 * KB  # path and query
     answer: int = 8 * MB
-    bodies: int = 500  # bodies being received or held at once
+    bodies: int = 2000  # bodies being received or held at once
     body_memory: int = 256 * KB  # one body, before it goes to a file
     memory: int = 32 * MB  # all bodies together, before the next goes to a file at once
     disk: int = 1024 * MB  # all bodies together, in files

@@ -364,7 +364,7 @@ RETRY_SCALE = env.float("RETRY_SCALE", default=1)
 CIRCUIT_PAUSE_S = env.float("CIRCUIT_PAUSE_S", default=15)
 DRAIN_S = env.float("DRAIN_S", default=30)
 FLUSH_S = env.float("FLUSH_S", default=0.025)
-FLUSH_MAX_S = env.float("FLUSH_MAX_S", default=0.16)
+FLUSH_MAX_S = env.float("FLUSH_MAX_S", default=0.12)
 WORKER_SILENT_S = env.float("WORKER_SILENT_S", default=30)
 TITLES = env.bool("TITLES", default=True)
 

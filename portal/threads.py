@@ -7,9 +7,11 @@ import asyncio
 import contextvars
 import itertools
 import logging
+import math
 import queue
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -21,7 +23,8 @@ HeaderList = list[tuple[bytes, bytes]]
 WSGIApplication = Callable[..., Iterable[bytes]]
 
 NO_BODY_STATUSES = (204, 304)
-LAST = 9
+# So long (seconds) a request that only looks lets those pass that do something: a question, a stop.
+LOOKS, PATIENT_S = frozenset(("GET", "HEAD", "OPTIONS")), 1.0
 # The server speaks for its own connection; an application has no say in these.
 HOP_BY_HOP = frozenset((b"connection", b"keep-alive", b"transfer-encoding", b"upgrade", b"content-length"))
 
@@ -130,8 +133,8 @@ class Threads:
         self.outstanding = 0
         self._application = application
         self._answer_limit = answer_limit
-        # What somebody does goes before what somebody looks at: in a rush the questions come first. At the end the ends.
-        self._jobs: queue.PriorityQueue[tuple[int, int, Job | None]] = queue.PriorityQueue()
+        # By the moment from which each has waited too long: in a rush what somebody does goes before what somebody looks at.
+        self._jobs: queue.PriorityQueue[tuple[float, int, Job | None]] = queue.PriorityQueue()
         self._count = itertools.count()
         self._threads: list[threading.Thread] = []
 
@@ -151,7 +154,7 @@ class Threads:
     def stop(self) -> None:
         """Let every thread end after its present request. Returns at once."""
         for _ in self._threads:
-            self._jobs.put((LAST, next(self._count), None))
+            self._jobs.put((math.inf, next(self._count), None))
         self._threads = []
 
     def submit(self, environ: Environ, *, done: Callable[[], None]) -> Job:
@@ -160,8 +163,8 @@ class Threads:
         loop = asyncio.get_running_loop()
         job = Job(environ, done, contextvars.copy_context(), loop.create_future())
         self.outstanding += 1
-        looks = environ["REQUEST_METHOD"] in ("GET", "HEAD", "OPTIONS")
-        self._jobs.put((int(looks), next(self._count), job))
+        patient = PATIENT_S if environ["REQUEST_METHOD"] in LOOKS else 0.0
+        self._jobs.put((time.monotonic() + patient, next(self._count), job))
         return job
 
     def _work(self) -> None:
