@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from allauth.account import admin as allauth_admin
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as factor_admin
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount import admin as social_admin
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
@@ -41,6 +43,9 @@ admin.site.unregister(EmailAddress)
 # Whoever may write an identity may sign in as anybody: connections are made by their owner (/me/company/).
 assert social_admin, "imported so that its registration is there to be taken back"
 admin.site.unregister((SocialAccount, SocialApp, SocialToken))
+# The same goes for a passkey or an app's secret: each is made by its owner; a lost one is taken away on the person's page.
+assert factor_admin, "imported so that its registration is there to be taken back"
+admin.site.unregister(Authenticator)
 
 CUTS = {"email", "password_expired"}
 """Changing one of these ends the person's sessions."""

@@ -73,13 +73,13 @@ class Person:
 
 
 def _signed_in(request: HttpRequest) -> User | None:
-    """The person, unless nobody is signed in or the session's version is over (then it is ended)."""
+    """The person, unless nobody is signed in, the session's version is over, or it is a program's (then it is ended)."""
     if settings.SESSION_COOKIE_NAME not in request.COOKIES:
         return None
     user = request.user
     if not isinstance(user, User) or not user.is_authenticated:
         return None
-    if request.session.get(KEY) != user.session_version:
+    if user.is_service or request.session.get(KEY) != user.session_version:
         logout(request)
         return None
     return user

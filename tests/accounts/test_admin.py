@@ -164,3 +164,11 @@ def test_who_may_change_people_changes_colleagues_but_gives_no_rights(ada: User)
     assert answer.status_code == 302
     ada.refresh_from_db()
     assert (ada.name, ada.is_staff, ada.is_superuser, ada.user_permissions.count()) == ("Ada L.", False, False, 0)
+
+
+@pytest.mark.parametrize("table", ["mfa/authenticator", "socialaccount/socialaccount", "account/emailaddress"])
+def test_nobody_writes_a_way_in_for_somebody_else(admin: Client, ada: User, table: str) -> None:
+    """A passkey signs in by itself: whoever may write one may sign in as anybody, without a word to the owner."""
+    for page in ("", "add/", "1/change/"):
+        assert admin.get(f"/admin/{table}/{page}").status_code == 404
+    assert admin.post(f"/admin/{table}/add/", {"user": ada.pk, "type": "webauthn", "data": "{}"}).status_code == 404

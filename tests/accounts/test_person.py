@@ -37,6 +37,15 @@ def test_a_session_without_a_version_is_no_session(client: Client, ada: User) ->
     assert client.get("/me/").status_code == 302
 
 
+def test_a_programs_account_has_no_session_on_pages(client: Client, ada: User) -> None:
+    """As in the funnel of the API, however it came to one."""
+    client.force_login(ada)
+    assert client.get("/me/").status_code == 200
+    User.objects.filter(pk=ada.pk).update(is_service=True)
+    assert client.get("/me/").status_code == 302
+    assert "_auth_user_id" not in client.session
+
+
 def test_a_switched_off_person_is_out_at_once(client: Client, ada: User) -> None:
     client.force_login(ada)
     User.objects.update(is_active=False)
