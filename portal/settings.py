@@ -390,7 +390,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_links", "seldom"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
-        **dict.fromkeys(("django.request", "django.security.csrf"), {"filters": ["no_links"]}),
+        **{name: {"filters": ["no_links"]} for name in ("django.request", "django.security.csrf")},
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
         "axes": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},
