@@ -1,16 +1,32 @@
-"""Keeps the log readable while something is away: the same line is not written again and again.
+"""Keeps the log readable and free of keys: the same line is not written again and again, links that let somebody in are cut.
 
-A filter for the handler. Loses no warning that differs from the last one, and says how often a line was left out.
+Filters. No warning is lost that differs from the last one, and a line says how often it was left out.
 """
 
 from __future__ import annotations
 
 import logging
+import re
 import time
 
 EVERY_S = 30.0
 """So long the same line is left out, in seconds."""
 MOST = 500
+_LINK = re.compile(r"(/accounts/(?:invitation|link|email|signup/confirm|password/reset/key)/)[^/\s?]+")
+
+
+class NoLinks(logging.Filter):
+    """Cuts the token out of the address of a link: Django names the address of what it refuses, and the link may still work.
+
+    On those loggers, so that no handler sees it, whoever's it is; and on ours for all others.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage()
+        cut = _LINK.sub(r"\1…", said)
+        if cut != said:
+            record.msg, record.args = cut, ()
+        return True
 
 
 class Seldom(logging.Filter):

@@ -386,10 +386,11 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"seldom": {"()": "portal.log_lines.Seldom"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["seldom"]}},
+    "filters": {"seldom": {"()": "portal.log_lines.Seldom"}, "no_links": {"()": "portal.log_lines.NoLinks"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_links", "seldom"]}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
     "loggers": {
+        **{name: {"filters": ["no_links"]} for name in ("django.request", "django.security.csrf")},
         "django.security.DisallowedHost": {"handlers": [], "propagate": False},
         "axes": {"level": "WARNING"},
         "aiohttp": {"level": "WARNING"},

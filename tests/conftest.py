@@ -1,4 +1,4 @@
-"""What every test gets: no way out of this machine, and a clear word about what the machine lacks.
+"""What every test gets: no way out of this machine or for a secret, and a clear word about what the machine lacks.
 
 Markers: `services("postgres", "redis", "amqp")` (without names: all three), `browser`, `chaos`. What is missing skips
 such a test; under NO_SKIPS=1 any skip is a failure. Fixtures of single rooms stand beside their tests.
@@ -7,7 +7,6 @@ such a test; under NO_SKIPS=1 any skip is a failure. Fixtures of single rooms st
 from __future__ import annotations
 
 import functools
-import ipaddress
 import os
 import shutil
 import socket
@@ -18,8 +17,12 @@ from urllib.parse import urlsplit
 
 import psycopg
 import pytest
+from django.apps import apps
 
-from tests import audit_guard
+from tests import audit_guard, canaries, egress
+
+if apps.ready:  # not where a test starts a small suite of its own without Django
+    from tests import canary_watch
 
 NO_SKIPS = os.environ.get("NO_SKIPS") == "1"
 SERVICES = {
@@ -28,34 +31,10 @@ SERVICES = {
     "amqp": os.environ.get("TEST_AMQP_URL", "amqp://guest:guest@127.0.0.1:5672//"),
 }
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-ways_out: list[str] = []
-"""Addresses off this machine that this process tried to reach since the last test began."""
 
-
-class WayOut(RuntimeError):
-    """A test tried to reach something that is not on this machine."""
-
-
-def refuse_ways_out(event: str, arguments: tuple[object, ...]) -> None:
-    """An audit hook, so that no library can go around it. libpq and uvloop connect unseen."""
-    if event not in {"socket.connect", "socket.sendto"}:
-        return
-    address = arguments[1]
-    if isinstance(address, tuple) and not local(str(address[0])):
-        ways_out.append(str(address[0]))
-        raise WayOut(f"A test tried to reach {address[0]}: tests stay on this machine")
-
-
-def local(host: str) -> bool:
-    if host in {"localhost", ""}:
-        return True
-    try:
-        return ipaddress.ip_address(host.partition("%")[0]).is_loopback
-    except ValueError:
-        return False
-
-
-sys.addaudithook(refuse_ways_out)
+egress.install()
+if apps.ready:
+    canary_watch.install()
 
 
 @pytest.fixture(scope="session")
@@ -66,10 +45,30 @@ def django_db_modify_db_settings(django_db_modify_db_settings: None) -> None:
 
 @pytest.fixture(autouse=True)
 def stay_on_this_machine() -> Iterator[None]:
-    """Fails a test whose code swallowed the refusal."""
-    ways_out.clear()
+    """Fails a test whose code swallowed the refusal; what was tried between two tests fails the next one."""
+    if tried := egress.told():
+        pytest.fail("before this test a way out of this machine was tried: " + "; ".join(tried), pytrace=False)
     yield
-    assert ways_out == [], "a way out of this machine was tried"
+    if tried := egress.told():
+        pytest.fail("a way out of this machine was tried: " + "; ".join(tried), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def let_no_secret_out() -> Iterator[None]:
+    """Fails a test in which a secret stands where it may not: see tests.canaries."""
+    canaries.begin()
+    if apps.ready:
+        canary_watch.begin()
+    yield
+    if leaks := canaries.kept.leaks():
+        pytest.fail(canaries.told(leaks), pytrace=False)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """What was tried after the last test has no test to fail."""
+    if tried := egress.told():
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        sys.stderr.write(f"\nafter the last test a way out of this machine was tried: {'; '.join(tried)}\n")
 
 
 @functools.cache

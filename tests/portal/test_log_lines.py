@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 
 import pytest
+from django.test import Client
 
 from portal import log_lines
-from portal.log_lines import Seldom
+from portal.log_lines import NoLinks, Seldom
 
 
 def record(
@@ -41,3 +42,36 @@ def test_it_forgets_rather_than_grows(monkeypatch: pytest.MonkeyPatch) -> None:
     seldom = Seldom()
     assert all(seldom.filter(record(f"line {n}")) for n in range(100))
     assert len(seldom._said) <= 10
+
+
+LINKS = (
+    "invitation/Xy-_1/",
+    "link/Xy-_1/",
+    "email/Xy-_1:a:b/",
+    "signup/confirm/Xy-_1/",
+    "password/reset/key/1-Xy-_1/",
+)
+
+
+@pytest.mark.parametrize("link", LINKS)
+def test_a_link_that_lets_somebody_in_is_cut_and_the_rest_of_the_line_stays(link: str) -> None:
+    said = record(f"Forbidden (Referer https://x/accounts/{link}?a=100%): /accounts/{link}")
+    assert NoLinks().filter(said)
+    begin = link.rpartition("/")[0].rpartition("/")[0]
+    assert said.getMessage() == f"Forbidden (Referer https://x/accounts/{begin}/…/?a=100%): /accounts/{begin}/…/"
+
+
+def test_other_addresses_stay_as_they_are() -> None:
+    for path in ("/accounts/login/", "/setup/people/invitations/5/", "/accounts/password/reset/"):
+        said = record(f"Not Found: {path}")
+        assert NoLinks().filter(said)
+        assert said.getMessage() == f"Not Found: {path}"
+
+
+def test_what_django_says_of_a_refused_address_holds_no_link(
+    client: Client, caplog: pytest.LogCaptureFixture, db: None
+) -> None:
+    client.get("/accounts/invitation/of-somebody/")
+    assert [line.getMessage() for line in caplog.records if line.name == "django.request"] == [
+        "Not Found: /accounts/invitation/…/"
+    ]
