@@ -170,6 +170,19 @@ def test_on_touch_every_target_is_44_pixels_and_every_field_16(open_page: Open) 
     assert "maximum-scale" not in zoom
 
 
+def test_on_touch_what_is_read_out_can_be_chosen_and_enter_cannot(open_page: Open) -> None:
+    page = open_page(**PHONE)
+    page.locator("#writing summary").tap()
+    expect(page.get_by_label("Screen readers hear")).to_be_visible()
+    expect(page.get_by_label("Enter sends, Shift+Enter is a new line")).to_be_hidden()
+    row = page.locator("#writing label:visible").bounding_box()
+    assert row is not None
+    assert row["height"] >= 43.5
+    page.get_by_label("Screen readers hear").check()
+    page.reload()
+    expect(page.get_by_label("Screen readers hear")).to_be_checked()
+
+
 def test_the_composer_rises_above_a_keyboard_that_covers_the_page(open_page: Open) -> None:
     page = open_page(**PHONE)
     page.wait_for_timeout(300)
