@@ -141,6 +141,9 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, int] | None:
     return _EPOCH + dt.timedelta(microseconds=int(moment)), int(number)
 
 
+NEWEST, OLDER = 40, 20
+"""Messages of a window: of the page as it opens, and of each that is scrolled to."""
+
 # The path from a message up to its root, `limit` messages at most: parents are followed by primary key.
 _PATH = """
 WITH RECURSIVE path(id, parent_id, nth) AS (
@@ -161,8 +164,12 @@ def path_ids(message_id: int, *, limit: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
-def window(conversation: Conversation, *, before: Message | None = None, limit: int = 40) -> Window:
-    """The newest messages of the path, or those before `before` (which must be of this conversation)."""
+def window(conversation: Conversation, *, before: Message | None = None, limit: int = 0) -> Window:
+    """The newest messages of the path, or those before `before` (which must be of this conversation).
+
+    Older ones come in smaller windows: a browser lays them out while somebody scrolls.
+    """
+    limit = limit or (NEWEST if before is None else OLDER)
     start = conversation.leaf_id if before is None else before.parent_id
     if before is not None and before.conversation_id != conversation.pk:
         raise Http404

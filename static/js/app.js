@@ -8,6 +8,7 @@ import * as list from "./list.js";
 import { insist, json, key, parsed, token } from "./net.js";
 import * as scroll from "./scroll.js";
 import { Thread } from "./thread.js";
+import "./ways.js";
 import { words } from "./words.js";
 
 const actions = document.getElementById("do");

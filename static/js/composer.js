@@ -90,7 +90,7 @@ export class Composer {
 
   // Where the focus goes when the button that had it is gone: on touch not into the box, that would open the keyboard.
   rest() {
-    const article = document.querySelector("article.a:last-of-type");
+    const article = document.querySelector("#thread > article.a:last-of-type");
     if (!keys.onTouch || !article) return box.focus({ preventScroll: true });
     article.tabIndex = -1;
     return article.focus({ preventScroll: true });

@@ -9,6 +9,9 @@ import { words } from "./words.js";
 const root = document.getElementById("thread");
 const fold = document.getElementById("fold").content.firstElementChild;
 
+// What comes after a turn; after the last one of an older window the windows after it.
+const following = (node) => node.nextElementSibling || node.closest(".window")?.nextElementSibling;
+
 export class Thread {
   // `on` is told: running(answer or null), side(the conversation's row), ended(state, data), moved(version), trouble(name, on), signedOut().
   constructor(on) {
@@ -102,7 +105,7 @@ export class Thread {
     const first = this.find(id);
     if (!first || first.previousElementSibling?.matches(".fold")) return;
     keepPlace(() => {
-      root.querySelector(":scope > .fold")?.remove();
+      root.querySelector(".fold")?.remove();
       first.before(fold.cloneNode(true));
     });
   }
@@ -150,9 +153,9 @@ export class Thread {
     return found && { id: found.dataset.id, text: found.querySelector("div").textContent };
   }
 
-  cutAfter(node, first = node.nextElementSibling) {
+  cutAfter(node, first = following(node)) {
     for (let next = first; next;) {
-      const after = next.nextElementSibling;
+      const after = following(next);
       this.answers.get(next.dataset?.id)?.unfollow?.();
       next.remove();
       next = after;
@@ -199,7 +202,7 @@ export class Thread {
   merge(turns, first) {
     const wanted = new Set(turns.map((node) => node.dataset.id));
     for (let node = first; node;) {
-      const next = node.nextElementSibling;
+      const next = following(node);
       if (!wanted.has(node.dataset.id) && !node.matches(".fold")) node.remove();
       node = next;
     }

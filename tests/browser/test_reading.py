@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 from providers.simulator.answers import text_for
 from tests.browser.conftest import Open
 from tests.browser.moves import ask, ends, marked, shown, streams, words
-from tests.processes import Person, Site
 
 pytestmark = pytest.mark.browser
 PHONE = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
@@ -114,52 +113,6 @@ def test_the_line_of_the_models_memory_appears_when_an_answer_ends(page: Page) -
     expect(page.locator(".fold + article.a")).to_have_attribute("data-id", str(number))
 
 
-LONG = """
-from accounts.models import User
-from chat.models import Conversation, Message
-from chat import rendering
-made = Conversation.objects.create(user=User.objects.get(email=given), title="Long", version=2500)
-table, code = "| a | b |\\n|---|---|\\n| 1 | 2 |", "```python\\nprint('x')\\n```"
-answer_text = "\\n\\n".join(["Some **words** of an answer, with `code`.", table, code, "- one\\n- two"])
-html = rendering.render(answer_text)
-rows, last = [], None
-for n in range(5000):
-    role, text = ("assistant", answer_text) if n % 2 else ("user", f"Question {n // 2}")
-    rows.append(Message(conversation=made, depth=n, role=role, text=text, html=html if n % 2 else "", html_version=rendering.HTML_VERSION))
-Message.objects.bulk_create(rows, batch_size=500)
-ids = list(Message.objects.filter(conversation=made).order_by("depth").values_list("pk", flat=True))
-children = list(Message.objects.filter(conversation=made).order_by("depth"))
-for child, parent in zip(children[1:], ids):
-    child.parent_id = parent
-Message.objects.bulk_update(children, ["parent"], batch_size=500)
-made.leaf_id = ids[-1]
-made.save()
-answer = str(made.uuid)
-"""
-
-
-def test_a_chat_of_5000_messages_scrolls_and_streams_without_a_long_task(
-    portal_site: Site, somebody: Person, open_page: Open
-) -> None:
-    address = portal_site.django(LONG, somebody.email)
-    page = open_page(f"/chat/{address}/")
-    expect(page.get_by_text("Question 2499", exact=True)).to_be_in_viewport()
-    page.evaluate(
-        """() => { window.long = []; new PerformanceObserver((list) => {
-        for (const each of list.getEntries()) window.long.push(Math.round(each.duration)); }).observe({ type: "longtask" }); }"""
-    )
-    for window in range(2, 8):
-        page.evaluate("document.getElementById('scroll').scrollTop = 0")
-        expect(page.locator(".q")).to_have_count(20 * window)
-    page.locator("#down").click()
-    answer = ask(page, marked(seed="long", n=300, gap=5))
-    ends(answer)
-    found = page.evaluate("window.long")
-    # A busy machine stretches tasks; what grows with the chat would be far beyond this.
-    assert sorted(found)[-3:-2] in ([], [*filter(lambda ms: ms < 100, sorted(found)[-3:-2])]), found
-    assert max(found, default=0) < 250, found
-
-
 def test_the_back_button_closes_the_drawer_and_leaves_the_page_where_it_is(open_page: Open) -> None:
     page = open_page(**PHONE)
     ends(ask(page, marked(seed="back", n=10)))
@@ -215,6 +168,19 @@ def test_on_touch_every_target_is_44_pixels_and_every_field_16(open_page: Open) 
     zoom = page.locator("meta[name=viewport]").get_attribute("content") or ""
     assert "user-scalable" not in zoom
     assert "maximum-scale" not in zoom
+
+
+def test_on_touch_what_is_read_out_can_be_chosen_and_enter_cannot(open_page: Open) -> None:
+    page = open_page(**PHONE)
+    page.locator("#writing summary").tap()
+    expect(page.get_by_label("Screen readers hear")).to_be_visible()
+    expect(page.get_by_label("Enter sends, Shift+Enter is a new line")).to_be_hidden()
+    row = page.locator("#writing label:visible").bounding_box()
+    assert row is not None
+    assert row["height"] >= 43.5
+    page.get_by_label("Screen readers hear").check()
+    page.reload()
+    expect(page.get_by_label("Screen readers hear")).to_be_checked()
 
 
 def test_the_composer_rises_above_a_keyboard_that_covers_the_page(open_page: Open) -> None:

@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from django.test import Client
 
 from accounts.models import User
+from portal import staticfiles
 from portal.staticfiles import HashedStorage
 from tests.chat.asking import asked
 
@@ -33,18 +34,6 @@ def served(tmp_path: Path) -> dict[str, bytes]:
     return {name: (tmp_path / storage.stored_name(name)).read_bytes() for name in names}
 
 
-def loaded(paths: set[str]) -> set[str]:
-    """The scripts among `paths` and every module they import."""
-    found: set[str] = set()
-    left = {path for path in paths if path.endswith(".js")}
-    while left:
-        path = left.pop()
-        found.add(path)
-        names = re.findall(r'from "\./([^"]+)"', (ROOT / "static" / path).read_text())
-        left |= {f"js/{name}" for name in names} - found
-    return found
-
-
 @pytest.mark.django_db
 def test_the_first_page_weighs_little_and_loads_nothing_from_elsewhere(
     owner: User, page: Client, served: dict[str, bytes]
@@ -54,7 +43,8 @@ def test_the_first_page_weighs_little_and_loads_nothing_from_elsewhere(
     shown = page.get("/chat/").content
     text = shown.decode()
     own = set(re.findall(r'(?:src|href)="/static/([^"]+)"', text))
-    scripts = {path: served[path] for path in loaded(own)}
+    assert len(own) <= 6, "each file is a way to the server before the page can be used"
+    scripts = {path: served[path] for path in own if path.endswith(".js")}
     sheets = {path: served[path] for path in own if path.endswith(".css")}
     rest = {path: Path(str(finders.find(path))).read_bytes() for path in own if not path.endswith((".css", ".js"))}
     assert sum(map(len, scripts.values())) < 40_000
@@ -70,10 +60,45 @@ def test_scripts_and_styles_are_served_without_comments_and_spacing_and_nothing_
 ) -> None:
     script, sheet = served["js/app.js"].decode(), served["css/chat.css"].decode()
     assert "// The entry" not in script
-    assert re.search(r'import\s*\{\s*Thread\s*\}\s*from\s*"\./thread\.[0-9a-f]{12}\.js"', script)
+    assert re.search(r'import\("\./touch\.[0-9a-f]{12}\.js"\)', script)
     assert "/*" not in sheet
     assert "\n" not in sheet
     assert served["img/mark.svg"] == (ROOT / "static" / "img" / "mark.svg").read_bytes()
+
+
+def test_the_pages_script_holds_what_it_imports_and_gives_the_same_things_to_what_is_loaded_later(
+    served: dict[str, bytes],
+) -> None:
+    script = served["js/app.js"].decode()
+    assert not re.search(r'\b(?:import|from)\s*"', script)
+    for name, sign in (("net", "X-CSRFToken"), ("thread", "a[data-older]"), ("ways", "show-keys")):
+        assert script.count(sign) == 1, name
+    assert served["js/net.js"].decode() == (
+        "export const{Refusal,token,post,renew,json,text,fragment,parsed,key,backoff,pause,insist}"
+        '=globalThis[Symbol.for("parts")].net;'
+    )
+    later = served["js/rows.js"].decode()
+    assert re.search(r'from\s*"\./net\.[0-9a-f]{12}\.js"', later)
+
+
+def test_the_pages_sheet_holds_its_parts_in_order(served: dict[str, bytes]) -> None:
+    parts = [served[f"css/{name}.css"].decode() for name in ("chat", "answer", "side")]
+    assert served["css/page.css"].decode() == "".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("export default 1;\n", "can't be gathered: export default 1;"),
+        ('import "other/place.js";\n', "can't be gathered: import"),
+        ('import { a } from "./app.js";\n', "import each other"),
+    ],
+)
+def test_what_cannot_be_gathered_stops_the_collecting_with_its_line(text: str, words: str) -> None:
+    files = {"js/app.js": 'import { one } from "./one.js";\n', "js/one.js": text}
+    with pytest.raises(ValueError, match=re.escape(words)):
+        names = staticfiles.imported("js/app.js", read=files.__getitem__)
+        [staticfiles.part(name, read=files.__getitem__) for name in names]
 
 
 def test_every_module_that_a_script_imports_is_there() -> None:
