@@ -21,6 +21,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+import disk
 import prepare
 from prepare import PYTHON, ROOT, Stop, say
 from supervise import Part, Supervisor
@@ -73,6 +74,9 @@ def main() -> int:
     simulated = shared | {"SIMULATOR_URL": f"http://127.0.0.1:{simulator_port}/v1"}
     known, welcome = set_up(data, values=values, environment=simulated, address=address, installed=installed)
     simulate = bool(known.get("simulator"))
+    slow = disk.warning(disk.commit_seconds(data), folder=data) if known.get("database") else ""
+    if slow:
+        say(slow)
     # The door stays open while the web process is started again: whoever comes then waits, and is not turned away.
     door = open_door(host, port=port)
     parts = list_parts(

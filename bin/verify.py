@@ -31,7 +31,7 @@ PYTEST = {
     "unit": ["-m", "not browser and not chaos and not services", "-n", "2"],
     "services": ["-m", "services and not chaos and not browser"],
     "browser": ["-m", "browser", "-n", "2", "--dist", "loadfile"],
-    "chaos": ["-m", "chaos and not browser"],
+    "chaos": ["-m", "chaos and not browser", "-n", "2", "--dist", "loadfile"],
 }
 PARTS = ("lint", *PYTEST)
 NOTHING_COLLECTED = 5
