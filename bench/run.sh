@@ -4,6 +4,7 @@
 #   USERS=50 OUT=result.jsonl bench/run.sh --tokens 500 --gap 0
 #   SETTING=redis WEBS=2 WORKERS=2 USERS=200 bench/run.sh          PostgreSQL and Redis (or rabbitmq); their CPU is counted too
 #   HISTORY=1000000 bench/run.sh                                    so many messages are stored before
+#   PROFILE=where.txt USERS=200 bench/run.sh --seconds 30            and where the time goes, from the eighth second on (bench/hot_path.py)
 # Ends only what it started. BENCH names the folder of the bench, KEEP=1 leaves data and logs where they are.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -67,6 +68,7 @@ for number in $(seq "$WORKERS"); do begin "worker$number.log" "$PYTHON" -m porta
 printf '%s\n' "${started[@]:1}" "${others[@]}" >"$folder/pids"
 await "http://127.0.0.1:$web/health/ready" "$folder/web.log"
 sleep 2
+if [ -n "${PROFILE:-}" ]; then (sleep 8 && "$PYTHON" bench/hot_path.py --pids "$folder/pids" --out "$PROFILE") & fi
 "$PYTHON" "$BENCH/load.py" --adapter bench/adapter.py --target portal --base "http://127.0.0.1:$web" --mock "http://127.0.0.1:$mock" \
     --accounts "$folder/sessions.json" --pidfile "$folder/pids" --users "$USERS" ${OUT:+--out "$OUT"} "$@"
 grep -hE 'WARNING|ERROR|Traceback' "$folder"/web.log "$folder"/worker*.log | cut -c1-300 | sort | uniq -c | sort -rn | head -20 || true
