@@ -83,7 +83,7 @@ def test_a_guard_that_is_too_weak_is_found(crowd: Crowd, planted: None) -> None:
 def test_a_view_that_shows_everybodys_to_every_colleague_is_found(crowd: Crowd, planted: None) -> None:
     found = told(crowd, Group(OWNERS, READ, "chat/planted/"))
     assert {fault.who for fault in found if fault.method == "GET"} == {
-        "teammate", "stranger", "staff", "administrator", "unconfirmed administrator",
+        "teammate", "stranger", "staff", "administrator",
     }  # fmt: skip
 
 

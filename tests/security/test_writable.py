@@ -42,7 +42,7 @@ def careless(request: HttpRequest) -> HttpResponse:
     """What every framework makes easy."""
     for name, value in request.POST.items():
         if name in {each.name for each in User._meta.concrete_fields} - {"id"}:
-            User.objects.filter(email=getattr(request.user, "email", "")).update(
+            User.objects.filter(pk=request.user.pk or 0).update(
                 **{name: value == "on" if value in {"on", ""} else value}
             )
     return HttpResponse("saved")
