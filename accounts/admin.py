@@ -24,6 +24,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
+from accounts import notices
 from accounts.forms import languages, time_zones
 from accounts.models import Membership, Organisation, Team, User
 
@@ -149,6 +150,8 @@ class PersonAdmin(Choosing, People):
         super().save_model(request, obj, form, change)
         if change and CUTS & set(form.changed_data):
             obj.sign_out_everywhere()
+        if change and "email" in form.changed_data:
+            notices.tell_moved(obj, old=str(form.initial["email"]))
 
     @admin.action(description=_("Sign out everywhere"), permissions=["change"])
     def sign_out(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
@@ -173,7 +176,12 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
 
 @admin.register(Organisation)
 class OrganisationAdmin(Choosing):
-    """One row: the list leads straight to it; it can neither be added nor deleted."""
+    """One row: the list leads straight to it; it can neither be added nor deleted.
+
+    Who may come in, and how, is decided on pages of their own, which ask for more than the right to change the name.
+    """
+
+    readonly_fields = ("open_domains", "second_factor", "sso_only", "sso_days")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

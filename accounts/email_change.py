@@ -14,7 +14,7 @@ from django.db.models import F
 from django.http import HttpRequest
 from django.urls import reverse
 
-from accounts import audit, letters, login_sessions, mail, passwords
+from accounts import audit, letters, login_sessions, mail, notices, passwords
 from accounts.models import Mail, User
 
 SALT = "accounts.email_change"
@@ -57,8 +57,7 @@ def confirm(wish: Wish, *, request: HttpRequest) -> bool:
                 return False
             user.refresh_from_db()
             login_sessions.end_all(user, because="email_changed")
-            context = {"user": user, "kind": "email_changed", "email": wish.email}
-            mail.send("account_notice", to=old, language=letters.language_for(user), context=context)
+            notices.tell_moved(user, old=old)
             changes = {"email": (old, wish.email)}
             audit.record("email.changed", actor=user, request=request, target=user, changes=changes)
     except IntegrityError:

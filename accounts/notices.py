@@ -16,6 +16,12 @@ def tell(user: User, *, kind: Notice.Kind, by: User | None) -> None:
     mail.send("account_notice", to=user.email, language=letters.language_for(user), context=context)
 
 
+def tell_moved(user: User, *, old: str) -> None:
+    """To the old address, within the transaction that changed it, whoever did: from now on the account answers to another one."""
+    context = {"user": user, "kind": "email_changed", "email": user.email}
+    mail.send("account_notice", to=old, language=letters.language_for(user), context=context)
+
+
 def unread(user: User) -> QuerySet[Notice]:
     """What she has not read yet, oldest first."""
     return Notice.objects.filter(user=user, read_at=None).order_by("pk")

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, belongings, clock, events, login_sessions
+from accounts import audit, belongings, clock, events, login_sessions, notices
 from accounts import people_rights as rights
 from accounts.models import ApiKey, OneTimeLink, User
 from accounts.refusals import NotPossible
@@ -120,6 +120,7 @@ def rename(person: User, *, by: User, name: str, email: str, request: HttpReques
         person.refresh_from_db()
         if moved:
             login_sessions.end_all(person, because="email_changed")
+            notices.tell_moved(person, old=before["email"])
         changes = {field: (before[field], after[field]) for field in after if before[field] != after[field]}
         _record("person.changed", person, by=by, request=request, changes=changes)
     return True

@@ -172,3 +172,18 @@ def test_nobody_writes_a_way_in_for_somebody_else(admin: Client, ada: User, tabl
     for page in ("", "add/", "1/change/"):
         assert admin.get(f"/admin/{table}/{page}").status_code == 404
     assert admin.post(f"/admin/{table}/add/", {"user": ada.pk, "type": "webauthn", "data": "{}"}).status_code == 404
+
+
+def test_how_people_come_in_is_not_decided_in_the_plain_administration() -> None:
+    """The right to change the organisation's name opens no registration and decides on no second factor."""
+    Organisation.objects.update_or_create(
+        pk=1, defaults={"second_factor": "optional", "open_domains": "", "sso_days": 30}
+    )
+    before = Organisation.objects.values().get(pk=1)
+    desk, _own = limited("change_organisation", "view_organisation")
+    fields = {
+        "name": "Other", "time_zone": "", "language": "", "instructions": "", "house_rules": "", "starters": "", "contact": "",
+        "currency": "USD", "second_factor": "all", "open_domains": "example.com", "sso_only": "on", "sso_days": "9999",
+    }  # fmt: skip
+    assert desk.post(reverse("admin:accounts_organisation_change", args=[1]), fields).status_code == 302
+    assert Organisation.objects.values().get(pk=1) == before | {"name": "Other"}

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.db import connection
 from django.test import Client
 
 from accounts import people, people_queries
-from accounts.models import Membership, Team, User
+from accounts.models import Mail, Membership, Team, User
 from accounts.refusals import NotPossible
 from tests.accounts.crowd import actions, cost, person, root, said, signed_in, staff
 
@@ -162,6 +163,21 @@ def test_a_name_changes_without_and_an_address_with_a_sign_out() -> None:
     taken = said(signed_in(boss), page(ada, "rename"), {"name": "", "email": "ROOT@example.com"})
     assert "This e-mail is in use." in taken
     assert actions() == ["person.changed", "person.changed"]
+
+
+@pytest.mark.parametrize("door", ["the person's page", "the plain administration"])
+def test_whose_address_is_changed_reads_so_in_the_old_mailbox(settings: Any, door: str) -> None:
+    """Otherwise whoever may change people could take an account over with nobody told."""
+    settings.EMAIL_URL = "smtp://localhost"
+    boss, ada = signed_in(root()), person("ada")
+    if door == "the person's page":
+        boss.post(page(ada, "rename"), {"name": "Ada", "email": "mine@example.com"})
+    else:
+        empty = {f"memberships-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS")}
+        boss.post(f"/admin/accounts/user/{ada.pk}/change/", {"name": "Ada", "email": "mine@example.com"} | empty)
+    ada.refresh_from_db()
+    assert ada.email == "mine@example.com"
+    assert [(letter.to, letter.kind) for letter in Mail.objects.all()] == [("ada@example.com", "account_notice")]
 
 
 def test_a_name_is_no_markup() -> None:

@@ -81,7 +81,9 @@ class Crowd:
         return [each for each in everybody if each.name in BY_HEAD] if method == "HEAD" else everybody
 
     def _everybody(self, group: Group) -> list[Caller]:
-        everybody = [*self.people.values(), *self.ghosts]
+        # Whether a proof is old matters only where one is asked for.
+        present = [each for each in self.people.values() if group.confirmed or not each.name.startswith("unconfirmed")]
+        everybody = [*present, *self.ghosts]
         if group.policy.programs is not None:
             return [*everybody, *self.dead, *self.programs.values()]
         return [*everybody, *(self.programs[name] for name in ON_PAGES), *self._by_permission(group)]

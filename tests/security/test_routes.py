@@ -77,15 +77,13 @@ def test_a_view_without_a_guard_is_found(crowd: Crowd, planted: None) -> None:
 def test_a_guard_that_is_too_weak_is_found(crowd: Crowd, planted: None) -> None:
     found = told(crowd, Group(SETUP, READ, "setup/planted-too/", needs=("accounts.view_user",)))
     by_get = {fault.who: fault.found for fault in found if fault.method == "GET"}
-    assert by_get == dict.fromkeys(
-        ("owner", "teammate", "stranger", "staff", "unconfirmed owner", "without accounts.view_user"), "in"
-    )
+    assert by_get == dict.fromkeys(("owner", "teammate", "stranger", "staff", "without accounts.view_user"), "in")
 
 
 def test_a_view_that_shows_everybodys_to_every_colleague_is_found(crowd: Crowd, planted: None) -> None:
     found = told(crowd, Group(OWNERS, READ, "chat/planted/"))
     assert {fault.who for fault in found if fault.method == "GET"} == {
-        "teammate", "stranger", "staff", "administrator", "unconfirmed administrator",
+        "teammate", "stranger", "staff", "administrator",
     }  # fmt: skip
 
 

@@ -49,6 +49,8 @@ HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
 class World:
     """People, what belongs to the owner, and what belongs to the organisation."""
 
+    browser: LoginSession  # the owner's, once she has a session on the pages
+
     def __init__(self) -> None:
         self._make_models()
         self._make_people()
@@ -63,7 +65,7 @@ class World:
         # Nobody listens on port 9: what would ask a provider or an issuer is refused at once.
         self.provider = Provider.objects.create(name="Provider", base_url="http://127.0.0.1:9/v1", max_concurrency=9)
         self.model = LanguageModel.objects.create(slug="demo", name="Demo", enabled=True)
-        ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
+        self.route = ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
         self.price = Price.objects.create(model=self.model, provider=self.provider)
         self.connection = SsoConnection.objects.create(
             kind="oidc", slug="company", name="Example", server_url="http://127.0.0.1:9", client_id="portal",
@@ -76,7 +78,8 @@ class World:
             User.objects.create(email=f"{name}@example.com", name=name.title(), password=known)
             for name in ("owner", "teammate", "stranger")
         )
-        self.team = Team.objects.create(name="Team")
+        self.team, self.other_team = Team.objects.create(name="Team"), Team.objects.create(name="Other team")
+        self.password = PASSWORD
         self.membership = Membership.objects.create(user=self.owner, team=self.team)
         Membership.objects.create(user=self.teammate, team=self.team, role=Membership.Role.MANAGER)
         self.staff = User.objects.create(email="staff@example.com", password=known, is_staff=True)
@@ -105,10 +108,11 @@ class World:
         self.programs_key = self.key_of(self.program, "program", scopes=["chat", "models", "keys"])
         self.token = signed_in(self.owner)
         self.login_session = LoginSession.objects.get(user=self.owner)
+        self.refresh = self.login_session.refresh_tokens.get()
         adapter = get_adapter()
         app, codes = {"secret": adapter.encrypt("A" * 32)}, {"seed": adapter.encrypt("seed"), "used_mask": 0}
         Authenticator.objects.create(user=self.owner, type="totp", data=app)
-        Authenticator.objects.create(user=self.owner, type="recovery_codes", data=codes)
+        self.codes = Authenticator.objects.create(user=self.owner, type="recovery_codes", data=codes)
         self.passkey = Authenticator.objects.create(user=self.owner, type="webauthn", data=_passkey())
         SocialAccount.objects.create(user=self.owner, provider=self.connection.slug, uid="owner-1")
 
@@ -128,7 +132,7 @@ class World:
             email="new@example.com", digest=digest_of("registration-token"), password="!", expires_at=later
         )
         self.mail = Mail.objects.create(to="a@example.com", kind="test", language="en", state=Mail.State.FAILED)
-        _link, self.link = one_time_links.make(self.stranger, purpose=OneTimeLink.Purpose.PASSWORD)
+        self.one_time_link, self.link = one_time_links.make(self.stranger, purpose=OneTimeLink.Purpose.PASSWORD)
         words = [str(self.owner.uuid), self.owner.session_version, self.owner.email, "other@example.com"]
         self.email_token = signing.dumps(words, salt=email_change.SALT)
         self.reset_key = default_token_generator.make_token(self.stranger)
