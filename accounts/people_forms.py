@@ -184,6 +184,11 @@ class Upload(forms.Form):
         label=_("Days the links work"), min_value=1, max_value=invitations.MOST_DAYS, initial=invitations.DAYS
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(
+            *args, **{"auto_id": "id_upload_%s", **kwargs}
+        )  # the form for one guest stands on the same page
+
 
 class Domains(forms.ModelForm[Organisation]):
     """From which addresses people may register by themselves."""

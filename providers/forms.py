@@ -136,6 +136,9 @@ class NextKey(forms.Form):
         help_text=_("The key in use stays in use until you switch."),
     )
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": "id_next_%s", **kwargs})  # the form of the address has such a field, too
+
     def clean_new_key(self) -> str:
         key: str = self.cleaned_data["new_key"]
         try:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, Page
 
+from tests.browser import addresses
 from tests.browser.tour import LANGUAGES, SIZES, THEMES, Tour
 from tests.processes import Site
 
@@ -53,6 +55,18 @@ def test_no_page_breaks_a_rule_in_any_theme_at_any_width(tour: Tour, browser: Br
             wrong += [f"{name} {width} {theme}: {told}" for told in judged(page)["wrong"]]
         page.context.close()
     assert not wrong, "\n".join(wrong)
+
+
+def test_every_address_is_a_page_that_is_looked_at_or_says_why_not(tour: Tour) -> None:
+    shown = {addresses.name_of(urlsplit(url).path) for url in tour.pages("en").values()}
+    known, caller = addresses.addresses(), tour.site.caller(tour.admin)
+    takes_post_only = {name for name, path in known.items() if caller.get(path).status == 405}
+    pages = known.keys() - takes_post_only
+    assert {name: known[name] for name in pages - shown - addresses.NO_PAGES.keys()} == {}
+    assert addresses.NO_PAGES.keys() - pages == set(), "they are gone, or take nothing but POST"
+    assert shown & addresses.NO_PAGES.keys() == set()
+    # A new page that nobody declared would have been found: take one away.
+    assert pages - (shown - {"setup_accounts:mail"}) - addresses.NO_PAGES.keys() == {"setup_accounts:mail"}
 
 
 def test_the_check_sees_faint_text_a_nameless_button_and_a_tiny_target(tour: Tour, browser: Browser) -> None:

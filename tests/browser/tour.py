@@ -20,8 +20,8 @@ DEBUG_WEB = 1
 
 QUESTIONS = {"en": "What can I do here?", "zh-hans": "这里可以做什么？"}
 # Pages for which nobody may be signed in; the others are seen by a person, those under /setup/ by the administrator.
-DOORS = {"sign-in", "forgotten", "choose-password", "link-over", "registration"}
-STATUSES = {"not-found": 404, "forbidden": 403, "registration": 403}
+DOORS = {"sign-in", "forgotten", "choose-password", "link-over"}
+STATUSES = {"not-found": 404, "forbidden": 403}
 FIND = """
 from providers.models import LanguageModel, Provider
 answer = [str(Provider.objects.first().uuid), str(LanguageModel.objects.get(slug="demo").uuid)]
@@ -98,7 +98,6 @@ class Tour:
                 "forgotten": f"{home}/accounts/password/reset/",
                 "choose-password": home + link,
                 "link-over": f"{home}/accounts/password/reset/key/1-set-password/",
-                "registration": f"{home}/accounts/signup/",
                 "setup": f"{home}/setup/",
                 "setup-models": f"{home}/setup/models/",
                 "setup-presets": f"{home}/setup/models/connect/",

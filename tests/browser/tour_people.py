@@ -13,13 +13,17 @@ WHO = {
     "invitation-over": "stranger",
     "registered": "stranger",
     "waits": "stranger",
+    "registration": "stranger",
+    "registration-over": "stranger",
+    "confirm-registration": "stranger",
+    "house-rules": "factor",
     "my-team": "person",
 }
-STATUSES = {"invitation-over": 404}
+STATUSES = {"invitation-over": 404, "registration-over": 404}
 PREPARE = """
 import hashlib, datetime as dt
 from django.utils import timezone
-from accounts.models import ApiKey, Invitation, Membership, Team, User
+from accounts.models import Invitation, Membership, Organisation, Registration, Team, User
 language, asker = given
 zh = language != "en"
 mark = "zh" if zh else "en"
@@ -44,6 +48,12 @@ states = {"open": {"digest": hashlib.sha256(token.encode()).hexdigest(), "name":
 for name, fields in states.items():
     Invitation.objects.get_or_create(email=f"{name}.{mark}@example.com",
         defaults={"digest": f"{name}{mark}".ljust(64, "0"), "expires_at": now + dt.timedelta(days=7), "language": language} | fields)
+rules = "No personal data of customers.\\nNo contracts."
+Organisation.objects.update(open_domains="example.com", house_rules=rules)
+# Those whose chat is shown have agreed; who has a second factor is still asked.
+User.objects.filter(email__startswith="person").update(house_rules_read=hashlib.sha256(rules.encode()).hexdigest())
+Registration.objects.get_or_create(email=f"registers.{mark}@example.com", defaults={"password": "!", "language": language,
+    "digest": hashlib.sha256(f"{token}-r".encode()).hexdigest(), "expires_at": now + dt.timedelta(days=1)})
 answer = {"person": str(ada.uuid), "program": str(program.uuid), "team": str(sales.uuid), "token": token}
 """
 
@@ -67,6 +77,11 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
         "my-team": f"{home}/me/team/",
         "invitation": f"{home}/accounts/invitation/{made['token']}/",
         "invitation-over": f"{home}/accounts/invitation/none/",
+        "my-team-of": f"{home}/me/team/{made['team']}/",
+        "house-rules": f"{home}/chat/",
+        "registration": f"{home}/accounts/signup/",
+        "confirm-registration": f"{home}/accounts/signup/confirm/{made['token']}-r/",
+        "registration-over": f"{home}/accounts/signup/confirm/none/",
         "registered": f"{home}/accounts/signup/done/",
         "waits": f"{home}/accounts/signup/waits/",
     }

@@ -20,6 +20,12 @@ WHO = {
     "codes": "codes",
     "set-up-app": "codes",
     "add-passkey": "factor",
+    "name-passkey": "factor",
+    "remove-passkey": "factor",
+    "confirm-code": "factor",
+    "confirm-passkey": "factor",
+    "reset-sent": "nobody",
+    "password-chosen": "nobody",
     "email": "factor",
     "keys-new": "factor",
     "setup-sign-in": "desk",
@@ -44,7 +50,7 @@ key = json.loads(SoftKey().make({"publicKey": {"user": {"id": "x"}, "challenge":
 user = User.objects.create_user(email, password, name="Lin", language=language)
 TOTP.activate(user, "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP")
 RecoveryCodes.activate(user)
-Authenticator.objects.create(user=user, type="webauthn", data={"name": "Chrome, Windows", "credential": key})
+passkey = Authenticator.objects.create(user=user, type="webauthn", data={"name": "Chrome, Windows", "credential": key})
 Notice.objects.create(user=user, kind="link_made", by="Ada Lovelace")
 Notice.objects.create(user=user, kind="factor_reset", by="Ada Lovelace")
 other = User.objects.create_user("other-" + email, password, language=language)
@@ -58,7 +64,7 @@ links = {purpose: one_time_links.make(User.objects.create_user(f"{purpose}-{emai
 from django.core import signing
 from django.urls import reverse
 token = signing.dumps([str(user.uuid), user.session_version, user.email, "lin@example.org"], salt="accounts.email_change")
-answer = links | {"email": reverse("email_change", args=[token]), "uuid": str(user.uuid)}
+answer = links | {"email": reverse("email_change", args=[token]), "uuid": str(user.uuid), "passkey": passkey.pk}
 """
 
 
@@ -80,7 +86,13 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
         "new-codes": f"{home}/accounts/second-factor/codes/new/",
         "codes": f"{home}/accounts/second-factor/codes/",
         "add-passkey": f"{home}/accounts/second-factor/passkeys/add/",
+        "name-passkey": f"{home}/accounts/second-factor/passkeys/{made['passkey']}/",
+        "remove-passkey": f"{home}/accounts/second-factor/passkeys/{made['passkey']}/remove/",
         "confirm": f"{home}/accounts/confirm/?next=/me/",
+        "confirm-code": f"{home}/accounts/confirm/code/?next=/me/",
+        "confirm-passkey": f"{home}/accounts/confirm/passkey/?next=/me/",
+        "reset-sent": f"{home}/accounts/password/reset/done/",
+        "password-chosen": f"{home}/accounts/password/reset/key/done/",
         "sign-ins": f"{home}/me/sign-ins/",
         "email": f"{home}/me/email/",
         "notices": f"{home}/me/notices/",
