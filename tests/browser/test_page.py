@@ -136,7 +136,7 @@ def test_older_messages_come_without_moving_what_is_read(portal_site: Site, some
     expect(page.get_by_text("Question 49", exact=True)).to_be_in_viewport()
     assert page.locator(".q").count() == 20
     page.evaluate("document.getElementById('scroll').scrollTop = 0")
-    expect(page.locator(".q")).to_have_count(40)
+    expect(page.locator(".q")).to_have_count(30)
     expect(page.get_by_text("Question 30", exact=True)).to_be_in_viewport()
 
 
