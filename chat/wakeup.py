@@ -26,9 +26,8 @@ class DataVersion:
 
     def __init__(self) -> None:
         connection.ensure_connection()
-        self._raw = (
-            connection.connection
-        )  # bare: it is asked two hundred times a second, and there is nothing to log or to wrap
+        # Bare: it is asked two hundred times a second, and there is nothing to log or to wrap.
+        self._raw = connection.connection
         self._seen = self._read()
 
     def _read(self) -> int:
