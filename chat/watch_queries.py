@@ -218,8 +218,8 @@ def _means(waiting: list[Generation], *, now: dt.datetime) -> dict[int, float]:
 
 
 def _working(*, broken: Iterable[int]) -> tuple[str, ...]:
-    """The names of three models that can be used instead."""
-    return tuple(access.served().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
+    """The names of three models that everybody can use instead."""
+    return tuple(access.for_everybody().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
 
 
 def title_of(conversation_id: int) -> str:

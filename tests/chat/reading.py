@@ -48,6 +48,11 @@ class Reader:
             session_key=stored(self.key), session_data="", expire_date=timezone.now() + dt.timedelta(hours=1)
         )
 
+    @property
+    def stored(self) -> str:
+        """What stands in the database for its key."""
+        return stored(self.key)
+
     def url(self, generation: Generation) -> str:
         return poll_url(generation, session_key=self.key, user=self.user)
 

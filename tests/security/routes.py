@@ -140,7 +140,7 @@ ADMINISTRATION = (
         SETUP,
         WRITE,
         """setup/models/provider/<uuid:uuid>/names/ setup/models/provider/<uuid:uuid>/fetch/
-        setup/models/<uuid:uuid>/order/""",
+        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
     ),
     Group(SETUP, READ, "setup/company-sign-in/", needs=("accounts.view_ssoconnection",)),
