@@ -13,7 +13,7 @@ from django.conf import settings
 from django.db import close_old_connections, connection, transaction
 from django.db.models import Count, Sum
 
-from accounts import clock
+from accounts import clock, session_store
 from accounts.prepared import Prepared, PreparedIn, execute, fetch, marks
 from chat import durability, queries, rendering
 from chat.live import Ended, LiveAnswer
@@ -44,8 +44,8 @@ def rights(asked: Iterable[Right]) -> set[Right]:
     wanted = list(asked)
     if not wanted:
         return set()
-    keys, people = sorted({r[0] for r in wanted}), sorted({r[1] for r in wanted})
-    alive = {row[0] for row in fetch(_ALIVE.format(keys=marks(keys)), clock.now(), *keys)}
+    keys, people = {session_store.stored(r[0]): r[0] for r in wanted}, sorted({r[1] for r in wanted})
+    alive = {keys[row[0]] for row in fetch(_ALIVE.format(keys=marks(keys)), clock.now(), *sorted(keys))}
     versions = dict(fetch(_VERSIONS.format(people=marks(people)), *people))
     return {r for r in wanted if r[0] in alive and versions.get(r[1]) == r[2]}
 
@@ -235,8 +235,8 @@ def _means(waiting: list[Generation], *, now: dt.datetime) -> dict[int, float]:
 
 
 def _working(*, broken: Iterable[int]) -> tuple[str, ...]:
-    """The names of three models that can be used instead."""
-    return tuple(access.served().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
+    """The names of three models that everybody can use instead."""
+    return tuple(access.for_everybody().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
 
 
 def title_of(conversation_id: int) -> str:

@@ -359,8 +359,8 @@ def test_a_ticket_is_renewed_before_it_ends(
 
 ENDS: dict[str, Callable[[Reader], object]] = {
     "session version raised": lambda r: User.objects.filter(pk=r.user.pk).update(session_version=2),
-    "signed out": lambda r: Session.objects.filter(session_key=r.key).delete(),
-    "session over": lambda r: Session.objects.filter(session_key=r.key).update(expire_date=timezone.now()),
+    "signed out": lambda r: Session.objects.filter(session_key=r.stored).delete(),
+    "session over": lambda r: Session.objects.filter(session_key=r.stored).update(expire_date=timezone.now()),
     "deactivated": lambda r: User.objects.filter(pk=r.user.pk).update(is_active=False),
     "password expired": lambda r: User.objects.filter(pk=r.user.pk).update(password_expired=True),
     "answer deleted": lambda r: Generation.objects.all().delete(),
