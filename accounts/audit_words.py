@@ -65,6 +65,7 @@ FIELDS: dict[str, str | Promise] = {
     "next_key_hint": _("next key"),
     "noted_heads": _("noted heads"),
     "numbers": _("numbers"),
+    "old_lives_hours": _("hours the old one still works"),
     "paid_by": _("paid by"),
     "prefix": _("prefix"),
     "role": _("role"),

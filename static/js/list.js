@@ -101,7 +101,12 @@ function onKey(event) {
 }
 
 export function listen() {
-  const load = async (link) => link.hasAttribute("aria-busy") || (await renewal()).more(link).catch(() => link.removeAttribute("aria-busy"));
+  // Marked before anything is waited for: a press and the scrolling that it causes are one wish.
+  const load = (link) => {
+    if (link.hasAttribute("aria-busy")) return;
+    link.setAttribute("aria-busy", "true");
+    renewal().then((it) => it.more(link)).catch(() => link.removeAttribute("aria-busy"));
+  };
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-more], a.act");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

@@ -54,10 +54,10 @@ export async function refresh(current, { mark, rowOf }) {
 }
 
 export async function more(link) {
-  link.setAttribute("aria-busy", "true");
   const focused = document.activeElement === link;
   const fresh = await fragment(link.dataset.more);
   const first = fresh.querySelector(".row");
+  if (!link.isConnected) return; // the list is another one by now
   link.remove();
   append(fresh);
   if (focused) first?.focus();

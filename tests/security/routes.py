@@ -73,9 +73,8 @@ CONVERSATION = (
     ),
 )
 ONESELF = (
-    Group(SIGNED_IN, FORM, "me/ me/notices/"),
+    Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
-    Group(SIGNED_IN, WRITE, "me/house-rules/"),
     Group(SIGNED_IN, FORM, "me/email/ me/keys/new/", confirmed=True),
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
