@@ -255,7 +255,7 @@ _TABLES = {
     "accounts/organisation": "add delete",
     "providers/provider": "",
     "providers/languagemodel": "",
-    "providers/price": "change delete",
+    "providers/price": "add change delete",
 }
 """Django's plain administration: its tables, and what is closed in each although Django would open it."""
 
