@@ -80,10 +80,10 @@ FIELDS: dict[str, str | Promise] = {
     "prefix": _("prefix"),
     "provider": _("provider"),
     "rate": _("rate"),
-    "reasoning_micro": _("reasoning"),
     "role": _("role"),
     "sign_in": _("sign-in"),
     "team": _("team"),
+    "thinking": _("reasoning"),
     "unknown_name": _("mark of the name"),
 }
 """Words for fields that are no columns; the others are called as their column is."""

@@ -21,6 +21,13 @@ SIGNS = {
     "KRW": "₩",
     "INR": "₹",
 }
+# fmt: off
+KNOWN = (
+    "USD", "CNY", "EUR", "GBP", "JPY", "HKD", "TWD", "KRW", "INR", "SGD", "AUD", "CAD", "CHF", "NZD", "SEK", "NOK", "DKK", "PLN",
+    "CZK", "HUF", "RON", "TRY", "ILS", "AED", "SAR", "ZAR", "BRL", "MXN", "THB", "MYR", "IDR", "PHP", "VND", "RUB", "KZT",
+)
+# fmt: on
+"""Currencies that forms offer; a file may have any other of three letters."""
 CURRENCY = re.compile(r"[A-Z]{3}")
 _GROUPED = re.compile(r"[1-9]\d*,\d{3}")
 _NUMBER = re.compile(r"\d{1,12}(?:\.\d{0,6}0*)?|\.\d{1,6}0*")

@@ -22,6 +22,7 @@ from providers.endpoints import endpoint_for
 from providers.failures import Failure
 from providers.models import AMOUNTS, ModelRoute, Price, Provider
 
+_IN_THE_TRAIL = {"reasoning_micro": "thinking"}  # a field that is called reasoning could hold what a model thought
 Key = tuple[int, int]
 """(model's, provider's primary key): what a price is for."""
 
@@ -140,6 +141,13 @@ def same(price: Price | None, draft: Draft) -> bool:
     return amounts_of(price) == {name: draft.amounts.get(name, 0) for name in AMOUNTS}
 
 
+def same_amounts(first: Draft, second: Draft) -> bool:
+    """Whether two drafts name the same money, whenever they begin."""
+    return first.currency == second.currency and all(
+        first.amounts.get(name, 0) == second.amounts.get(name, 0) for name in AMOUNTS
+    )
+
+
 def _address(provider: Provider) -> str:
     try:
         return endpoint_for(provider).base_url
@@ -156,7 +164,7 @@ def _changes(before: Price | None, after: Price) -> dict[str, Sequence[object]]:
     for name in ("currency", *AMOUNTS):
         old, new = getattr(before, name, None), getattr(after, name)
         if old != new and (old or new):
-            changes[name] = [_told(old), _told(new)]
+            changes[_IN_THE_TRAIL.get(name, name)] = [_told(old), _told(new)]
     return changes
 
 
