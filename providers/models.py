@@ -70,6 +70,11 @@ class LanguageModel(models.Model):
     position = models.IntegerField(_("position"), default=0, help_text=_("The first one that is on is the default."))
     context_window = models.PositiveIntegerField(_("context window"), default=32_000, help_text=_("In tokens."))
     max_output_tokens = models.PositiveIntegerField(_("longest answer"), default=4_096, help_text=_("In tokens."))
+    answer_tokens = models.PositiveIntegerField(
+        _("usual answer"),
+        default=4_096,
+        help_text=_("In tokens: so much is held for an answer. A longer one is continued."),
+    )
     first_byte_s = models.PositiveIntegerField(
         _("patience for the first word"), null=True, blank=True, help_text=_("In seconds; empty: the setting.")
     )

@@ -11,16 +11,24 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from providers.models import History
+from usage.ledger_models import LedgerEntry
+from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
+from usage.sources import Source
 
-
-class Source(models.TextChoices):
-    """Which door a call came through."""
-
-    PAGE = "page", _("page")
-    TITLE = "title", _("title")
-    API = "api", _("API")
-    GATEWAY = "gateway", _("gateway")
-    BOT = "bot", _("bot")
+__all__ = [
+    "ExchangeRate",
+    "Invocation",
+    "LedgerEntry",
+    "Quota",
+    "QuotaGrant",
+    "QuotaNotice",
+    "QuotaPeriod",
+    "QuotaRequest",
+    "Reservation",
+    "ReservationLine",
+    "Source",
+    "new_request_id",
+]
 
 
 class Reservation(models.Model):
@@ -38,7 +46,11 @@ class Reservation(models.Model):
     key = models.UUIDField(null=True)
     model = models.UUIDField(null=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
-    tokens = models.BigIntegerField(default=0, help_text="The most it may take, in tokens.")
+    tokens = models.BigIntegerField(default=0, help_text="The most it may take, in tokens: prompt and answer.")
+    input_tokens = models.BigIntegerField(default=0, help_text="Of these the prompt.")
+    output_tokens = models.BigIntegerField(default=0, help_text="Of these the answer: what the provider is told.")
+    cost_micro = models.BigIntegerField(null=True, help_text="The most it may cost, where a limit in money applies.")
+    lines = models.PositiveSmallIntegerField(default=0, help_text="From how many periods it takes.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     # A hold whose owner is not a Generation carries its own lease, and usage.recovery settles it.
@@ -58,6 +70,27 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.state}"
+
+
+class ReservationLine(models.Model):
+    """What one hold takes from one period: `amount` in the limit's unit while it is held, `used` once it is closed."""
+
+    reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="taken")
+    period = models.ForeignKey(QuotaPeriod, models.PROTECT, related_name="lines")
+    amount = models.BigIntegerField()
+    used = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["reservation", "period"], name="reservation_line_once"),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0) & (models.Q(used=None) | models.Q(used__gte=0)),
+                name="reservation_line_not_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id} takes {self.amount} of {self.period_id}"
 
 
 class Invocation(models.Model):

@@ -4,28 +4,25 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from django.conf import settings
 
 from accounts.models import Organisation
+from usage import periods
+from usage.limit_models import Period
 
 _TYPED = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ](\d{1,2}):(\d{2})(?::\d{2})?)?")
 
 
 def zone(organisation: Organisation) -> ZoneInfo:
-    """The organisation's time zone, else the setting's; a name that no longer exists is skipped."""
-    for name in (organisation.time_zone, settings.TIME_ZONE):
-        try:
-            return ZoneInfo(name)
-        except (ZoneInfoNotFoundError, ValueError):
-            continue
-    return ZoneInfo("UTC")
+    """The organisation's time zone, else the setting's."""
+    return periods.zone(organisation.time_zone or settings.TIME_ZONE)
 
 
 def begin_of(day: dt.date, *, tz: ZoneInfo) -> dt.datetime:
     """When that day begins there, in UTC."""
-    return dt.datetime.combine(day, dt.time(), tzinfo=tz).astimezone(dt.UTC)
+    return periods.window(Period.DAY, dt.datetime.combine(day, dt.time(12), tzinfo=tz), tz=tz).starts_at
 
 
 def read(text: str, *, tz: ZoneInfo) -> dt.datetime:
