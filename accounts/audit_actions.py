@@ -88,6 +88,10 @@ ACTIONS: dict[str, str | Promise] = {
     "model.added": _("%(actor)s added the model %(target)s."),
     "model.changed": _("%(actor)s changed the model %(target)s."),
     "model.deleted": _("%(actor)s deleted the model %(target)s."),
+    "price.entered": _("%(actor)s entered a price for %(target)s."),
+    "price.removed": _("%(actor)s took a price of %(target)s back that had not begun."),
+    "rate.entered": _("%(actor)s entered an exchange rate."),
+    "rate.removed": _("%(actor)s took an exchange rate back that had not begun."),
     # --- the administration's plain pages ---
     "row.added": _("%(actor)s added %(target)s in the administration."),
     "row.changed": _("%(actor)s changed %(target)s in the administration."),

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, audit_changes
 from accounts.administration import administrator
-from providers import choosing, trials
+from providers import choosing, prices, trials
 from providers.failures import Failure
 from providers.forms import Names, Shown
 from providers.models import LanguageModel, ModelRoute, Provider
@@ -42,12 +42,25 @@ def choose(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "everything": everything,
         "others": 0 if everything else provider.routes.count() - choosing.listed(provider).count(),
         "shown": shown,
-        "rows": [{"route": route, "on": not none and _selected(route, proposed=proposed)} for route in shown],
+        "rows": _rows(list(shown), proposed=proposed, none=none),
         "none": none,
         "is_new": proposed,
         "fixed": provider.source == Provider.Source.ENVIRONMENT and bool(settings.OPENAI_MODELS),
     }
     return render(request, "setup/choose.html", context)
+
+
+def _rows(routes: list[ModelRoute], *, proposed: bool, none: bool) -> list[dict[str, Any]]:
+    """The routes as the form shows them, with what they cost."""
+    known = prices.in_force(routes)
+    return [
+        {
+            "route": route,
+            "on": not none and _selected(route, proposed=proposed),
+            "price": known.get((route.model_id, route.provider_id)),
+        }
+        for route in routes
+    ]
 
 
 def _selected(route: ModelRoute, *, proposed: bool) -> bool:
@@ -121,7 +134,10 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
             if changes := audit_changes.of_form(form):
                 audit.record("model.changed", request=request, target=model, changes=changes)
         return HttpResponseRedirect(reverse("providers:overview"))
-    return render(request, "setup/model.html", {"form": form, "model": model, "slug": model.slug})
+    routes = list(model.routes.all())
+    known = prices.in_force(routes)
+    priced = [(route, known.get((route.model_id, route.provider_id))) for route in routes]
+    return render(request, "setup/model.html", {"form": form, "model": model, "slug": model.slug, "prices": priced})
 
 
 MOVES: dict[str, int | None] = {"up": -1, "down": 1, "default": None}

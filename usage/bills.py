@@ -7,18 +7,25 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from accounts.models import Organisation
-from accounts.prepared import Prepared
-from providers.models import ModelRoute
+from accounts.prepared import fetch
 from usage import pricing
+from usage.limits import as_uuid
 from usage.models import Invocation
 
 MILLION = 1_000_000
-_providers = Prepared(
-    lambda model: ModelRoute.objects.filter(model__uuid=model, enabled=True, provider__enabled=True).values_list(
-        "provider__uuid"
-    ),
-    UUID(int=0xABCDEF),
-)
+_TARIFF = """
+SELECT o.currency, {columns}, (
+    SELECT x.rate_micro FROM usage_exchangerate x
+    WHERE x.currency = p.currency AND x."into" = o.currency AND x.effective_from <= %s
+    ORDER BY x.effective_from DESC, x.id DESC LIMIT 1)
+FROM providers_modelroute r JOIN providers_languagemodel m ON m.id = r.model_id
+JOIN providers_provider a ON a.id = r.provider_id JOIN accounts_organisation o ON o.id = 1
+LEFT JOIN providers_price p ON p.id = (
+    SELECT i.id FROM providers_price i WHERE i.model_id = r.model_id AND i.provider_id = r.provider_id
+    AND i.effective_from <= %s ORDER BY i.effective_from DESC, i.id DESC LIMIT 1)
+WHERE m.uuid = %s AND r.enabled AND a.enabled
+"""
+_COLUMNS = ", ".join(f'p."{name}"' for name in pricing.COLUMNS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +60,17 @@ def _dearest(price: pricing.PriceRow, *, input: int, output: int, calls: int) ->
 
 
 def tariff(model: UUID | None, *, at: dt.datetime) -> Tariff:
-    """What this model costs wherever it may be asked."""
+    """What this model costs wherever it may be asked. One statement."""
     if model is None:
         return Tariff(None)
     found: list[tuple[pricing.PriceRow, int]] = []
-    for (provider,) in _providers.rows(model):
-        price = pricing.price_at(model, provider, at)
-        rate = pricing.convert(price.currency, MILLION, at) if price else None
-        if price is None or rate is None:
+    for ours, *values, rate in fetch(_TARIFF.format(columns=_COLUMNS), at, at, model):
+        if values[0] is None:
             return Tariff(None)
-        found.append((price, rate[1]))
+        price = pricing.PriceRow(as_uuid(values[0]), *values[1:])
+        if price.currency != ours and rate is None:
+            return Tariff(None)
+        found.append((price, MILLION if price.currency == ours else rate))
     return Tariff(tuple(found) or None)
 
 

@@ -10,11 +10,13 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from providers.models import History
 from usage.ledger_models import LedgerEntry
 from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
 from usage.sources import Source
 
 __all__ = [
+    "ExchangeRate",
     "Invocation",
     "LedgerEntry",
     "Quota",
@@ -139,6 +141,28 @@ class Invocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.outcome}"
+
+
+class ExchangeRate(History):
+    """What 1,000,000 micro-units of `currency` are in micro-units of `into`, from a date on: entered or imported, never fetched.
+
+    `into` was the organisation's currency when it was entered; after a change of that only rates into the new one count.
+    """
+
+    currency = models.CharField(_("currency"), max_length=3)
+    into = models.CharField(_("into"), max_length=3)
+    rate_micro = models.BigIntegerField(_("rate"))
+
+    class Meta(History.Meta):
+        verbose_name = _("exchange rate")
+        verbose_name_plural = _("exchange rates")
+        constraints = (
+            models.UniqueConstraint(fields=["currency", "into", "effective_from"], name="rate_one_a_date"),
+            models.CheckConstraint(condition=models.Q(rate_micro__gt=0), name="rate_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.into} {self.effective_from:%Y-%m-%d}"
 
 
 def new_request_id() -> uuid.UUID:
