@@ -203,14 +203,14 @@ def _limit(row: tuple[Any, ...], *, tz: Any, now: dt.datetime) -> Limit:
     window = periods.window(row[11], now, tz=tz)
     starts, ends, period_id, used, held = window.starts_at, window.ends_at, None, 0, 0
     if row[17] is not None:
-        before = _moment(row[19])
+        before = as_moment(row[19])
         if before > now:  # the row that holds this moment counts to its end, though the time zone was changed meanwhile
             period_id, used, held = row[17], row[20], row[21]
-            starts, ends = _moment(row[18]), before
+            starts, ends = as_moment(row[18]), before
         else:
             starts = max(starts, before)
     return Limit(
-        id=row[6], quota=_known(row[7]), scope=row[8], subject=_known(row[16]), subject_name=row[9], unit=row[10],
+        id=row[6], quota=as_uuid(row[7]), scope=row[8], subject=as_uuid(row[16]), subject_name=row[9], unit=row[10],
         period=row[11], models=_models(row[12]), amount=row[13], granted=int(row[22] or 0), at_limit=row[14],
         switch_to=_uuid(row[15]), starts_at=starts, ends_at=ends, period_id=period_id, used=used, held=held,
     )  # fmt: skip
@@ -236,13 +236,15 @@ def _uuid(value: Any) -> UUID | None:
     return value if value is None or isinstance(value, UUID) else UUID(value)
 
 
-def _known(value: Any) -> UUID:
+def as_uuid(value: Any) -> UUID:
+    """A UUID as a raw statement returns it."""
     found = _uuid(value)
     assert found is not None
     return found
 
 
-def _moment(value: Any) -> dt.datetime:
+def as_moment(value: Any) -> dt.datetime:
+    """A moment as a raw statement returns it."""
     if isinstance(value, str):
         value = dt.datetime.fromisoformat(value)
     moment: dt.datetime = value
