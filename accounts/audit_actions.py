@@ -91,6 +91,12 @@ ACTIONS: dict[str, str | Promise] = {
     "price.entered": _("%(actor)s entered a price for %(target)s."),
     "price.removed": _("%(actor)s took a price of %(target)s back that had not begun."),
     "rate.entered": _("%(actor)s entered an exchange rate."),
+    "limit.made": _("%(actor)s made a limit."),
+    "limit.changed": _("%(actor)s changed a limit."),
+    "limit.removed": _("%(actor)s removed a limit."),
+    "limit.granted": _("%(actor)s granted more of a limit for a while."),
+    "limit.refused": _("%(actor)s refused a request for more of a limit."),
+    "limit.corrected": _("%(actor)s corrected what a call took."),
     "rate.removed": _("%(actor)s took an exchange rate back that had not begun."),
     # --- the administration's plain pages ---
     "row.added": _("%(actor)s added %(target)s in the administration."),

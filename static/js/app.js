@@ -24,6 +24,7 @@ const current = () => thread.conversation;
 const thread = new Thread({
   running: () => composer.buttons(),
   side(row) { list.put(row, current()); },
+  left(given) { composer.left(given); },
   ended(state, { title: text, url }) {
     name(text);
     composer.turn(state);
