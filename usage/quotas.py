@@ -337,3 +337,52 @@ def _used(line: Line, call: Invocation) -> int:
     if line.unit == Unit.AT_ONCE:
         return 0
     return _counted(line.unit, requests=requests_of(call), input=call.input_tokens, output=call.output_tokens)
+
+
+def correct(
+    request_id: uuid.UUID, *, tokens: tuple[int, int] = (0, 0), cost_micro: int = 0, requests: int = 0, reason: str,
+    by: uuid.UUID | None, now: dt.datetime,
+) -> LedgerEntry:  # fmt: skip
+    """A further entry for a settled call: more or (negative) less input and output, money of the organisation's, requests.
+
+    Part of the caller's transaction. Raises LookupError for a call without a settlement, ValueError for less than nothing.
+    """
+    row = Reservation.objects.select_for_update().get(request_id=request_id, state=Reservation.State.SETTLED)
+    so_far = list(LedgerEntry.objects.filter(request_id=request_id).order_by("pk"))
+    first = next(entry for entry in so_far if entry.kind == LedgerEntry.Kind.SETTLE)
+    entry = LedgerEntry(
+        request_id=request_id,
+        attempt=sum(e.kind == LedgerEntry.Kind.CORRECTION for e in so_far) + 1,
+        kind=LedgerEntry.Kind.CORRECTION,
+        reserved_at=first.reserved_at,
+        at=now,
+        requests=requests,
+        reason=reason,
+        by=by,
+        **{name: getattr(first, name) for name in _OF_THE_CALL},
+    )
+    entry.input_tokens, entry.output_tokens = tokens
+    entry.organisation_cost_micro = cost_micro if first.organisation_cost_micro is not None else None
+    every = [*so_far, entry]
+    sums = {name: sum(getattr(e, name) or 0 for e in every) for name in ("requests", *_WHOLE)}
+    if min(sums.values()) < 0:
+        raise ValueError("a correction cannot take more back than was counted")
+    _insert_entries(entry)
+    counters.count({line: _of_entry(line.unit, entry) for line in counters.lines([row.pk])}, now=now)
+    return entry
+
+
+_OF_THE_CALL = (
+    "source", "person", "person_name", "team", "team_name", "key", "provider", "provider_name", "model", "model_name",
+    "organisation_currency",
+)  # fmt: skip
+_WHOLE = ("input_tokens", "output_tokens", "organisation_cost_micro")
+
+
+def _of_entry(unit: str, entry: LedgerEntry) -> int:
+    """How much of a unit an entry counts."""
+    if unit == Unit.COST:
+        return entry.organisation_cost_micro or 0
+    if unit == Unit.AT_ONCE:
+        return 0
+    return _counted(unit, requests=entry.requests, input=entry.input_tokens, output=entry.output_tokens)
