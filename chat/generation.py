@@ -77,6 +77,7 @@ def make_plan(claimed: claims.Claimed) -> Plan:
     if route is None:
         raise Failure(Kind(claimed.closed or Kind.NO_MODEL))
     model, user, now = route.model, generation.user, clock.now()
+    held: dict[str, int] = generation.request.get("most", {})  # nothing goes out that is not covered
     organisation = Organisation.get()
     turns, older = queries.turns_for(generation, context_window=model.context_window)
     prompt = prompts.build(
@@ -88,7 +89,8 @@ def make_plan(claimed: claims.Claimed) -> Plan:
         ),
         now=now,
         context_window=model.context_window,
-        max_output=model.max_output_tokens,
+        max_output=min(model.max_output_tokens, held.get("output", model.max_output_tokens)),
+        max_input=held.get("input"),
         continues=bool(generation.start_offset),
         older=older,
     )

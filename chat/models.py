@@ -86,6 +86,8 @@ class Message(models.Model):
     conversation = models.ForeignKey(Conversation, models.CASCADE, related_name="messages")
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
     depth = models.PositiveIntegerField(default=0)
+    # Estimated tokens of all that stands before it on its path; empty where nobody has added them up.
+    before_tokens = models.PositiveIntegerField(null=True, editable=False)
     role = models.CharField(max_length=16, choices=Role.choices)
     text = models.TextField(blank=True)
     parts = models.JSONField(default=list, blank=True)

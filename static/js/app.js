@@ -25,6 +25,7 @@ const thread = new Thread({
   running: () => composer.buttons(),
   side(row) { list.put(row, current()); },
   complete(untitled) { list.done(current(), untitled); },
+  left(given) { composer.left(given); },
   ended(state, { title: text, url, whole }) {
     name(text);
     composer.turn(state);

@@ -13,7 +13,7 @@ const fold = document.getElementById("fold").content.firstElementChild;
 const following = (node) => node.nextElementSibling || node.closest(".window")?.nextElementSibling;
 
 export class Thread {
-  // `on` is told: running(answer or null), side(the conversation's row), complete(untitled), ended(state, data), moved(version), trouble(name, on), signedOut().
+  // `on` is told: running(answer or null), side(the conversation's row), left(what is left, as a fragment), complete(untitled), ended(state, data), moved(version), trouble(name, on), signedOut().
   constructor(on) {
     this.on = on;
     this.answers = new Map();
@@ -92,6 +92,7 @@ export class Thread {
         const fresh = given.querySelector("article.a");
         answer.absorb(fresh);
         this.on.side(given.querySelector("[data-side]"));
+        this.on.left(given);
         this.memory(fresh.dataset.memory);
         return fresh;
       } catch (error) {

@@ -142,6 +142,31 @@ ADMINISTRATION = (
         setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
     ),
+    Group(
+        SETUP,
+        READ,
+        "setup/prices/ setup/prices/export/ setup/prices/rates/export/",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        FORM,
+        "setup/prices/<uuid:model>/<uuid:provider>/ setup/prices/rates/",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        """setup/prices/fill/ setup/prices/file/ setup/prices/<uuid:uuid>/remove/ setup/prices/rates/file/
+        setup/prices/rates/<uuid:uuid>/remove/""",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        "setup/prices/rates/currency/",
+        needs=("providers.change_provider", "accounts.change_organisation"),
+    ),
     Group(SETUP, READ, "setup/company-sign-in/", needs=("accounts.view_ssoconnection",)),
     Group(
         SETUP,
@@ -261,7 +286,7 @@ _TABLES = {
     "accounts/organisation": "add delete",
     "providers/provider": "",
     "providers/languagemodel": "",
-    "providers/price": "change delete",
+    "providers/price": "add change delete",
 }
 """Django's plain administration: its tables, and what is closed in each although Django would open it."""
 
