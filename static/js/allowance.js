@@ -3,10 +3,16 @@ import { fragment, parsed } from "./net.js";
 import { words } from "./words.js";
 
 const meter = document.getElementById("meter");
+const OLD_MS = 20000;
+let read = Date.now();
 const limit = document.getElementById("limit");
 
 // Whether a limit stops the model that is chosen.
 export const stopped = () => !!limit.firstElementChild;
+
+// Whether the meter is to be read again after an answer: always near a limit, else once in a while.
+export const old = () => !!meter.firstElementChild
+  && (!!meter.querySelector(".warn") || Date.now() - read > OLD_MS);
 
 export function clear() {
   limit.replaceChildren();
@@ -14,6 +20,7 @@ export function clear() {
 
 // Both parts out of an answer of the server that holds them.
 export function put(given) {
+  read = Date.now();
   const [left, stops] = [given.querySelector("[data-meter]"), given.querySelector("[data-limit]")];
   if (left) meter.replaceChildren(...left.childNodes);
   if (stops) limit.replaceChildren(...stops.children);

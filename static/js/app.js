@@ -24,7 +24,10 @@ const current = () => thread.conversation;
 const thread = new Thread({
   running: () => composer.buttons(),
   side(row) { list.put(row, current()); },
-  complete(untitled) { list.done(current(), untitled); },
+  complete(untitled) {
+    list.done(current(), untitled);
+    composer.counted();
+  },
   left(given) { composer.left(given); },
   ended(state, { title: text, url, whole }) {
     name(text);

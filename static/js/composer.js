@@ -82,6 +82,9 @@ export class Composer {
     allowance.look(form.elements.model?.value || "").then(() => this.buttons(), () => {});
   }
 
+  // An answer has ended and was counted.
+  counted() { if (allowance.old()) this.lookAgain(); }
+
   left(given) {
     allowance.put(given);
     this.buttons();

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0002_bin_and_marks'),
+        ('chat', '0003_tokens_before'),
     ]
 
     operations = [
