@@ -8,7 +8,6 @@ import * as list from "./list.js";
 import { insist, json, key, parsed, token } from "./net.js";
 import * as scroll from "./scroll.js";
 import { Thread } from "./thread.js";
-import "./ways.js";
 import { words } from "./words.js";
 
 const actions = document.getElementById("do");
@@ -128,3 +127,4 @@ if (enter.aloud) menu();
 listen();
 thread.start();
 list.watch(current, name);
+import("./ways.js"); // what nobody needs in the first moment

@@ -158,8 +158,11 @@ def test_an_end_that_shows_more_than_words_is_asked_for(ada: User, watcher: Watc
     sent = answered(ada, state=State.FAILED if more == "failed" else State.DONE)
     if more == "thoughts":
         Message.objects.filter(pk=sent.answer.pk).update(reasoning="Hm.")
-    changes = {"cut": {"request": {"sent": {"cut": 2}}}, "length": {"finish_reason": "length"}}.get(more, {})
-    Generation.objects.filter(pk=sent.generation.pk).update(**changes or {"tries": 0})
+    changes: dict[str, dict[str, Any]] = {
+        "cut": {"request": {"sent": {"cut": 2}}},
+        "length": {"finish_reason": "length"},
+    }
+    Generation.objects.filter(pk=sent.generation.pk).update(**changes.get(more, {"tries": 0}))
     reader = Reader(ada)
 
     async def story() -> None:
