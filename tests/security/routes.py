@@ -266,7 +266,7 @@ PROGRAMMING = (
     Group(api(), READ, "api/v1/me/"),
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
-    Group(api(lacking=("narrow",)), READ, "api/v1/usage/ api/v1/quotas/"),
+    Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
     # No key makes or rolls a key, whatever its scopes.
     Group(api(lacking=("narrow", "program"), **_KEYS), WRITE, "api/v1/keys/"),
     Group(api(lacking=("narrow",), **_OTHERS), (*READ, "DELETE"), "api/v1/keys/<uuid:uuid>/"),
