@@ -8,7 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import tour_company, tour_keys, tour_people, tour_sign_in
+from tests.browser import tour_company, tour_keys, tour_money, tour_people, tour_sign_in
 from tests.processes import PASSWORD, Person, Site
 
 Theme = Literal["light", "dark"]
@@ -128,6 +128,7 @@ class Tour:
             | tour_people.pages(self, language)
             | tour_company.pages(self, language)
             | tour_keys.pages(self, language)
+            | tour_money.pages(self, language)
         )
 
     def open(self, browser: Browser, name: str, *, url: str, language: str) -> Page:

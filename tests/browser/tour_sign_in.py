@@ -114,7 +114,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
 SIGN_IN = """
 import time
 from django.contrib.auth import login
-from django.contrib.sessions.backends.db import SessionStore
+from accounts.session_store import SessionStore
 from django.test import RequestFactory
 from accounts.models import User
 answer = []

@@ -45,6 +45,7 @@ KEPT: dict[str, str] = {
     "language": "one of two",
     "time_zone": "one of the known ones",
     "currency": "three letters, judged by the form",
+    "into": "three letters, judged by the form",
     "organisation_currency": "three letters, judged by the form",
     "default_model": "compared, never shown",
     "kind": "from the code",

@@ -40,6 +40,7 @@ from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
+from usage.models import ExchangeRate
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -67,6 +68,9 @@ class World:
         self.model = LanguageModel.objects.create(slug="demo", name="Demo", enabled=True)
         self.route = ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
         self.price = Price.objects.create(model=self.model, provider=self.provider)
+        later = timezone.now() + dt.timedelta(days=1)
+        self.coming = Price.objects.create(model=self.model, provider=self.provider, effective_from=later)
+        self.rate = ExchangeRate.objects.create(currency="CNY", into="USD", rate_micro=140_000, effective_from=later)
         self.connection = SsoConnection.objects.create(
             kind="oidc", slug="company", name="Example", server_url="http://127.0.0.1:9", client_id="portal",
             secret=sso_secrets.encrypt("a secret of twelve and more"), email_domains="example.com",
@@ -192,6 +196,9 @@ class World:
             ("setup/models/connect/", ("openai",)),
             ("setup/models/provider/", (provider.uuid,)),
             ("setup/models/", (self.model.uuid,)),
+            ("setup/prices/<uuid:uuid>/remove/", (self.coming.uuid,)),
+            ("setup/prices/rates/", (self.rate.uuid,)),
+            ("setup/prices/", (self.model.uuid, provider.uuid)),
             ("setup/company-sign-in/new/", ("oidc",)),
             ("setup/company-sign-in/", (self.connection.uuid,)),
             ("setup/keys/", (self.key.uuid,)),

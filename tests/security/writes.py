@@ -160,7 +160,20 @@ MODELS = (
     Write("setup/models/<uuid:uuid>/",
           {"name": "Other", "description": "one line", "context_window": "16000", "max_output_tokens": "2000"},
           "providers.LanguageModel: name description context_window max_output_tokens", "model"),
+    Write("setup/models/<uuid:uuid>/teams/", {"who": "teams", "teams": ["{w.team.uuid}"]},
+          "providers.LanguageModel: for_all; providers.LanguageModel_teams: +", "model"),
     Write("setup/models/<uuid:uuid>/order/", {"do": "off"}, "providers.LanguageModel: enabled position", "model"),
+)  # fmt: skip
+PRICES = (
+    Write("setup/prices/<uuid:model>/<uuid:provider>/", {"currency": "USD", "input_micro": "1", "output_micro": "2"},
+          "providers.Price: +"),
+    Write("setup/prices/fill/", {}, idle=True),
+    Write("setup/prices/file/", {"text": "model,provider,currency,from,input\ndemo,Provider,USD,,7"}, "providers.Price: +"),
+    Write("setup/prices/<uuid:uuid>/remove/", {}, "providers.Price: -"),
+    Write("setup/prices/rates/", {"currency": "CNY", "rate": "0.15"}, "usage.ExchangeRate: +"),
+    Write("setup/prices/rates/file/", {"text": "currency,rate\nEUR,1.1"}, "usage.ExchangeRate: +"),
+    Write("setup/prices/rates/<uuid:uuid>/remove/", {}, "usage.ExchangeRate: -"),
+    Write("setup/prices/rates/currency/", {"currency": "EUR"}, "accounts.Organisation: currency", "organisation"),
 )  # fmt: skip
 _ISSUER = {
     "name": "Other",
@@ -252,7 +265,7 @@ API = (
     Write("api/v1/keys/<uuid:uuid>/roll/", {"keep_hours": 1}, "accounts.ApiKey: + successor_id expires_at", "key",
           json=True, strict=True),
 )  # fmt: skip
-WRITES = (*CHAT, *ONESELF, *DOORS, *MODELS, *COMPANY, *ORGANISATION, *PEOPLE, *API)
+WRITES = (*CHAT, *ONESELF, *DOORS, *MODELS, *PRICES, *COMPANY, *ORGANISATION, *PEOPLE, *API)
 PLAIN = {
     "accounts/user": "accounts.User: email name language time_zone password_expired session_version;"
     "accounts.User_user_permissions: + -; accounts.Membership: + - team_id role is_primary",
