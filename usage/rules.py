@@ -18,6 +18,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts import audit, clock
 from accounts.models import ApiKey, Team, User
 from accounts.refusals import NotPossible
+from usage import quotas
+from usage.ledger_models import LedgerEntry
 from usage.limit_models import (
     NOBODY,
     SINGLE,
@@ -190,6 +192,40 @@ def decide(
         row.state = QuotaRequest.State.GRANTED if given else QuotaRequest.State.REFUSED
         row.save()
     return given
+
+
+def correct(
+    call: uuid.UUID, *, tokens: tuple[int, int] = (0, 0), cost_micro: int = 0, requests: int = 0, reason: str,
+    by: User, request: HttpRequest | None = None,
+) -> LedgerEntry:  # fmt: skip
+    """A further entry for a call in the ledger, with a reason: nothing that stands there is ever changed. Raises NotPossible."""
+    reason = reason.strip()[:500]
+    if not reason:
+        raise NotPossible("reason", _("Say why."))
+    try:
+        with transaction.atomic():
+            entry = quotas.correct(
+                call,
+                tokens=tokens,
+                cost_micro=cost_micro,
+                requests=requests,
+                reason=reason,
+                by=by.uuid,
+                now=clock.now(),
+            )
+            changes: audit.Changes = {
+                "call": [None, call], "input_tokens": [None, tokens[0]], "output_tokens": [None, tokens[1]],
+                "cost_micro": [None, cost_micro], "requests": [None, requests], "reason": [None, reason],
+            }  # fmt: skip
+            concerned = User.objects.filter(uuid=entry.person).first() if entry.person else None
+            audit.record(
+                "ledger.corrected", actor=by, request=request, target=entry, changes=changes, concerns=concerned
+            )
+    except LookupError:
+        raise NotPossible("gone", _("The ledger has no such call.")) from None
+    except ValueError:
+        raise NotPossible("amount", _("A correction cannot take more back than was counted.")) from None
+    return entry
 
 
 # --- the parts ----------------------------------------------------------------------------------------------------------
