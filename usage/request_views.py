@@ -79,7 +79,7 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
     found = get_object_or_404(User, uuid=person)
     organisation = organisation_of(request)
     standing = spent.shown(limits.standing(person=found.uuid, now=clock.now()))
-    entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-pk")
+    entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-at", "-pk")
     context = {
         "person": found,
         "applies": [_told(limit, currency=organisation.currency, stands_back=False) for limit in standing.limits],
