@@ -347,7 +347,10 @@ def correct(
 
     Part of the caller's transaction. Raises LookupError for a call without a settlement, ValueError for less than nothing.
     """
-    row = Reservation.objects.select_for_update().get(request_id=request_id, state=Reservation.State.SETTLED)
+    settled = Reservation.objects.select_for_update().filter(request_id=request_id, state=Reservation.State.SETTLED)
+    row = settled.first()
+    if row is None:
+        raise LookupError(request_id)
     so_far = list(LedgerEntry.objects.filter(request_id=request_id).order_by("pk"))
     first = next(entry for entry in so_far if entry.kind == LedgerEntry.Kind.SETTLE)
     entry = LedgerEntry(

@@ -72,9 +72,9 @@ def test_one_way_without_a_price_is_enough_not_to_know() -> None:
     parts=st.tuples(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1)),
 )  # fmt: skip
 def test_whatever_a_call_within_the_hold_takes_it_costs_no_more_than_was_held(
-    micro: tuple[int, ...], call: int, rate: int, size: tuple[int, int], parts: tuple[float, ...]
+    micro: tuple[int, int, int, int], call: int, rate: int, size: tuple[int, int], parts: tuple[float, ...]
 ) -> None:
-    row = pricing.PriceRow(making.new(), "USD", *micro, call, *[0] * (len(pricing.COLUMNS) - 7))
+    row = pricing.PriceRow(making.new(), "USD", *micro, call, 0, 0)
     most = bills.Tariff(((row, rate),)).most(input=size[0], output=size[1])
     taken, made = int(size[0] * parts[0]), int(size[1] * parts[1])
     cost = pricing.cost_micro(

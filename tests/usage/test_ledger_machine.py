@@ -17,13 +17,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from accounts import clock
 from accounts.prepared import execute, fetch
 from tests.usage import machine
-from usage import counters, quotas
+from usage import counters, limits, periods, quotas
 from usage.models import Invocation
 
 pytestmark = pytest.mark.django_db
 FULL = hypothesis_settings(
     max_examples=500 if connection.vendor == "sqlite" else 60,
-    stateful_step_count=20,
+    stateful_step_count=15,  # after the three questions that each run begins with
     deadline=None,
     suppress_health_check=list(HealthCheck),
     database=None,
@@ -98,16 +98,15 @@ def test_measuring_only_what_is_used_is_caught(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_day_of_24_hours_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows that begin anew from each call overlap or leave gaps."""
-    from usage import periods
 
     def rolling(period: str, at: dt.datetime, *, tz: Any) -> periods.Window:
         return periods.Window(at.replace(minute=0, second=0, microsecond=0), at + dt.timedelta(hours=24))
 
-    real = quotas.limits._limit
+    real = limits._limit
 
     def unclipped(row: Any, *, tz: Any, now: dt.datetime) -> Any:
         return real((*row[:17], None, *row[18:]), tz=tz, now=now)
 
     monkeypatch.setattr(periods, "window", rolling)
-    monkeypatch.setattr(quotas.limits, "_limit", unclipped)
+    monkeypatch.setattr(limits, "_limit", unclipped)
     caught()
