@@ -74,7 +74,6 @@ CONVERSATION = (
 )
 ONESELF = (
     Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
-    Group(SIGNED_IN, FORM, "me/ me/notices/"),
     Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
     Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
