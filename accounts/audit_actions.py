@@ -88,6 +88,18 @@ ACTIONS: dict[str, str | Promise] = {
     "model.added": _("%(actor)s added the model %(target)s."),
     "model.changed": _("%(actor)s changed the model %(target)s."),
     "model.deleted": _("%(actor)s deleted the model %(target)s."),
+    "price.entered": _("%(actor)s entered a price for %(target)s."),
+    "price.removed": _("%(actor)s took a price of %(target)s back that had not begun."),
+    "rate.entered": _("%(actor)s entered an exchange rate."),
+    "rate.removed": _("%(actor)s took an exchange rate back that had not begun."),
+    # --- limits ---
+    "limit.added": _("%(actor)s made a limit."),
+    "limit.changed": _("%(actor)s changed a limit."),
+    "limit.removed": _("%(actor)s removed a limit."),
+    "limit.raised": _("%(actor)s raised a limit for a while."),
+    "limit.asked": _("%(actor)s asked for more than a limit allows."),
+    "limit.refused": _("%(actor)s declined a request for more."),
+    "ledger.corrected": _("%(actor)s corrected what a call took."),
     # --- the administration's plain pages ---
     "row.added": _("%(actor)s added %(target)s in the administration."),
     "row.changed": _("%(actor)s changed %(target)s in the administration."),

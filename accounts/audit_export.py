@@ -5,8 +5,6 @@ A page of the site leaves whole and is at most 1 MB, so a file ends there, says 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,12 +12,11 @@ from typing import Any
 
 from django.utils.translation import gettext
 
-from accounts import audit_words
+from accounts import audit_words, csv_file
 from accounts.audit_search import Search, walk
 from accounts.models import AuditEvent
 
 MOST_BYTES = 950_000
-FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 COLUMNS = tuple(column.name for column in AuditEvent._meta.fields if column.name != "id")
 
 
@@ -38,8 +35,7 @@ def as_csv(search: Search, *, before: int = 0) -> File:
     """One line an event, with the sentence in the reader's language. No cell is ever a formula."""
     head = ["number", "at", "action", "event", "actor_kind", "actor_id", "who", "target_kind", "target_id", "whom"]
     head += ["changes", "address", "device", "request_id", "hash"]
-    # The mark at the beginning tells spreadsheets that this is UTF-8.
-    return _file(search, before=before, begin="\ufeff" + _cells(head), line=_csv_line, cut=_csv_cut)
+    return _file(search, before=before, begin=csv_file.MARK + csv_file.line(head), line=_csv_line, cut=_csv_cut)
 
 
 def as_json_lines(search: Search, *, before: int = 0) -> File:
@@ -52,12 +48,6 @@ FORMATS: dict[str, tuple[Callable[..., File], str, str]] = {
     "jsonl": (as_json_lines, "application/x-ndjson; charset=utf-8", "jsonl"),
 }
 """By name: what makes it, its type, how its name ends."""
-
-
-def safe(cell: object) -> str:
-    """The cell as text that a spreadsheet does not take for a formula."""
-    text = "" if cell is None else str(cell)
-    return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 
 
 def row_of(event: AuditEvent) -> dict[str, Any]:
@@ -92,11 +82,11 @@ def _csv_line(event: AuditEvent) -> str:
     at = event.at.isoformat(timespec="microseconds")
     who = [event.actor_kind, event.actor, event.actor_name, event.target_kind, event.target, event.target_name]
     where = [event.address, event.device, event.request_id, event.hash]
-    return _cells([event.number, at, event.action, sentence, *who, told, *where])
+    return csv_file.line([event.number, at, event.action, sentence, *who, told, *where])
 
 
 def _csv_cut(last: int) -> str:
-    return _cells(["", "", "", cut_words(last)])
+    return csv_file.line(["", "", "", cut_words(last)])
 
 
 def _json_line(event: AuditEvent) -> str:
@@ -112,9 +102,3 @@ def cut_words(last: int) -> str:
     return gettext("The file is full. Older events are left: export again, older than number %(number)d.") % {
         "number": last
     }
-
-
-def _cells(cells: list[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out, lineterminator="\r\n").writerow([safe(cell) for cell in cells])
-    return out.getvalue()

@@ -5,10 +5,7 @@ Nothing is left half-done: an answer that never came means that nobody was invit
 
 from __future__ import annotations
 
-import codecs
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -19,7 +16,8 @@ from django.http import HttpRequest
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts import invitations
+from accounts import csv_file, invitations
+from accounts.csv_file import Unreadable
 from accounts.forms import time_zones
 from accounts.models import Membership, Team, User
 from accounts.refusals import NotPossible
@@ -60,14 +58,6 @@ LANGUAGES = {"english": "en", "英文": "en", "英语": "en", "zh": "zh-hans", "
 LANGUAGES |= {"中文": "zh-hans", "简体中文": "zh-hans", "汉语": "zh-hans"}
 
 
-class Unreadable(Exception):
-    """The file as a whole is refused, before anything was done; `message` says why."""
-
-    def __init__(self, message: str | Promise) -> None:
-        super().__init__(str(message))
-        self.message = message
-
-
 @dataclass(frozen=True, slots=True)
 class Line:
     """What came of a line of the file: `sent`, or `wrong` with the reason in words (`code` for programs)."""
@@ -81,9 +71,7 @@ class Line:
 
 def read(content: bytes) -> list[tuple[int, dict[str, str]]]:
     """The lines as (number in the file, values by column). Raises Unreadable."""
-    if len(content) > MOST_BYTES:
-        raise Unreadable(_("The file is too large: at most 256 kB. Nobody was invited."))
-    rows = list(_rows(_text(content)))
+    rows = csv_file.read(content, most_bytes=MOST_BYTES)
     if not rows:
         raise Unreadable(_("The file has no line with an e-mail. Nobody was invited."))
     columns = _columns(rows[0][1])
@@ -120,37 +108,6 @@ def _line(number: int, email: str, drawn: invitations.Draft | NotPossible, *, by
         return Line(number, email, "made", sent=invitations.store(drawn, by=by, request=request))
     except NotPossible as refused:
         return Line(number, email, refused.code, wrong=refused.message)
-
-
-def _text(content: bytes) -> str:
-    """What the bytes say: by their mark, else UTF-8, else GBK (as Chinese spreadsheets write)."""
-    if content.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")):
-        raise Unreadable(_("This is a workbook. Save it as CSV first, then choose that file. Nobody was invited."))
-    marked = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
-    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
-        try:
-            text = content.decode(encoding)
-        except UnicodeDecodeError:
-            continue
-        if "\x00" not in text:
-            return text
-    raise Unreadable(_("The file is no text. Save it as CSV (UTF-8) and choose it again. Nobody was invited."))
-
-
-def _rows(text: str) -> Iterator[tuple[int, list[str]]]:
-    """The lines that hold anything, with their number in the file."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
-    delimiter = max("\t;，,", key=first.count) if any(mark in first for mark in "\t;，,") else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        for cells in reader:
-            if any(cell.strip() for cell in cells):
-                yield reader.line_num, [cell.strip() for cell in cells]
-    except csv.Error:
-        raise Unreadable(
-            _("Line %(number)d can't be read: a quotation mark is missing there or before. Nobody was invited.")
-            % {"number": reader.line_num}
-        ) from None
 
 
 def _columns(first: Sequence[str]) -> dict[str, int] | None:

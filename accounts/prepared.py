@@ -176,5 +176,14 @@ class Insert:
                 row.pk = cursor.fetchone()[0]
                 row._state.adding, row._state.db = False, connection.alias
 
+    def all(self, *rows: models.Model) -> None:
+        """The same with one statement for all of them; their primary keys stay unknown."""
+        if not self._head:
+            self._prepare()
+        if rows:
+            every = ", ".join([self._row] * len(rows))
+            with connection.cursor() as cursor:
+                cursor.execute(f"{self._head}{every}", [value for row in rows for value in self._values(row)])
+
     def _values(self, row: models.Model) -> list[Any]:
         return [f.get_db_prep_save(f.pre_save(row, True), connection=connection) for f in self._fields]

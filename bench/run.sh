@@ -44,7 +44,7 @@ begin mock.log "$PYTHON" "$BENCH/mock_openai.py" --port "$mock"
 await "http://127.0.0.1:$mock/stats" "$folder/mock.log"
 
 # Nothing of this shell's own settings: a figure must not depend on who measured.
-export IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
+export FIRST_LIMITS=none IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
 export PYTHONWARNINGS="ignore:You're running the worker with superuser privileges"
 export OPENAI_BASE_URL=http://127.0.0.1:$mock/v1 OPENAI_API_KEY=x OPENAI_MODELS=mock-gpt
 database=portal_bench_$$

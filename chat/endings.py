@@ -18,6 +18,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 
 from accounts import clock
+from accounts.models import Team
 from accounts.prepared import execute, fetch, marks
 from chat import notify, rendering
 from chat.models import Delta, Generation
@@ -79,6 +80,9 @@ UPDATE chat_generation SET state = %s, revision = revision + %s, error_kind = %s
     lease_expires_at = NULL, next_attempt_at = NULL, finished_at = %s
 WHERE id = %s AND {guard}
 """
+_CUT = """
+UPDATE chat_generation SET input_tokens = %s, output_tokens = %s, cached_tokens = %s, reasoning_tokens = %s WHERE id = %s
+"""
 _WRITE = "UPDATE chat_message SET text = %s, reasoning = %s, html = {json}, html_version = %s WHERE id = %s"
 _CONVERSATIONS = """
 UPDATE chat_conversation SET finished_at = %s,
@@ -126,21 +130,43 @@ def _book(taken: list[Ending], *, now: dt.datetime) -> None:
     notify.readers()
     ids = [e.generation.pk for e in taken]
     execute(f"DELETE FROM chat_delta WHERE generation_id IN ({marks(ids)})", *ids)  # noqa: S608  # placeholders only
-    quotas.settle([e.generation.uuid for e in taken if e.charged], now=now)
-    quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
-    invocations.record(_invocation(ending, now=now) for ending in taken)
     # One active answer a conversation: nobody else ends one here at the same time, so the order of these rows is free.
     every = sorted({e.generation.conversation_id for e in taken})
     titled = sorted({e.generation.conversation_id for e in taken if e.state == State.DONE and settings.TITLES}) or [0]
     sql = _CONVERSATIONS.format(titled=marks(titled), all=marks(every))
     execute(sql, now, *titled, now, *titled, *every)
+    _account(taken, now=now)
+
+
+def _account(taken: list[Ending], *, now: dt.datetime) -> None:
+    """Holds are closed, calls counted, the ledger written: last, because others wait for the counters of shared limits."""
+    names = _team_names({e.generation.team for e in taken if e.generation.team})
+    calls = {e.generation.pk: _invocation(e, teams=names, now=now) for e in taken}
+    quotas.settle([calls[e.generation.pk] for e in taken if e.charged], now=now)
+    quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
+    invocations.record(calls.values())
+    for ending in taken:
+        call, tokens = calls[ending.generation.pk], ending.tokens
+        if (call.input_tokens, call.output_tokens) != (tokens.input, tokens.output):
+            execute(
+                _CUT,
+                call.input_tokens,
+                call.output_tokens,
+                call.cached_tokens,
+                call.reasoning_tokens,
+                ending.generation.pk,
+            )
+
+
+def _team_names(teams: set[uuid.UUID]) -> dict[uuid.UUID, str]:
+    return dict(Team.objects.filter(uuid__in=teams).values_list("uuid", "name")) if teams else {}
 
 
 def _ms(start: dt.datetime | None, end: dt.datetime | None) -> int | None:
     return None if start is None or end is None else max(0, round((end - start).total_seconds() * 1000))
 
 
-def _invocation(ending: Ending, *, now: dt.datetime) -> Invocation:
+def _invocation(ending: Ending, *, teams: dict[uuid.UUID, str], now: dt.datetime) -> Invocation:
     generation, tokens = ending.generation, ending.tokens
     user, model, provider = generation.user, generation.model, generation.provider
     return Invocation(
@@ -149,6 +175,7 @@ def _invocation(ending: Ending, *, now: dt.datetime) -> Invocation:
         person=user.uuid,
         person_name=user.get_full_name(),
         team=generation.team,
+        team_name=teams.get(generation.team, "") if generation.team else "",
         key=generation.key,
         provider=provider.uuid if provider else None,
         provider_name=provider.name if provider else "",

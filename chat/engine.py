@@ -21,7 +21,7 @@ from django.db import Error, close_old_connections, connection
 
 from accounts import clock
 from accounts.clock import Now
-from chat import claims, durability, leases, titles
+from chat import claims, durability, leases, titles, waiting
 from chat.generation import Answering, Services
 from chat.live_out import LiveOut
 from chat.models import Generation, WorkerHeartbeat
@@ -199,7 +199,8 @@ class Engine:
         connection.close()
 
     def look(self) -> None:
-        """One look: take what is next, stop what is cancelled, have the titles made that are due."""
+        """One look: let in who waited for allowance, take what is next, stop what is cancelled, have the titles made that are due."""
+        waiting.admit(now=clock.now())
         for claimed in claims.claim(self.owner, places=self.places - len(self.answers)):
             asyncio.run_coroutine_threadsafe(self._answer(claimed), self._loop)
         if self.answers and time.monotonic() - self._asked_for_stops > STOPS_EVERY_S:

@@ -5,52 +5,31 @@ A repeat with the same `client_id` answers with the same rows; nothing here talk
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 import json
 import re
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
 
 from django.conf import settings
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import User
-from accounts.prepared import Insert, execute, fetch
-from chat import bell, endings
+from accounts.prepared import fetch
+from chat import bell, endings, placing
 from chat.models import ACTIVE, Conversation, Generation, Message
+from chat.placing import Plan
+from chat.refusals import Refused, moved_on
 from providers import access
 from providers.models import LanguageModel
-from usage import quotas
 from usage.models import Source
 
+__all__ = ["Refused", "Sent", "cancel", "continue_", "edit", "moved_on", "new_client_id", "regenerate", "retry", "send"]
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
-_insert_conversation = Insert(Conversation)
-_insert_message = Insert(Message)
-_insert_generation = Insert(Generation)
-_MOVE = """
-UPDATE chat_conversation SET version = %s, updated_at = %s, model_id = %s, leaf_id = COALESCE(%s, leaf_id)
-WHERE id = %s AND version = %s AND deleted_at IS NULL
-    AND EXISTS (SELECT 1 FROM accounts_user WHERE id = chat_conversation.user_id AND is_active)
-"""
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-
-
-@dataclass
-class Refused(Exception):
-    """A verb that was not carried out: nothing was written. `status` is the HTTP status, `code` is stable."""
-
-    status: int
-    code: str
-    message: str
-    extra: dict[str, Any] = field(default_factory=dict)
-
-    def __str__(self) -> str:
-        return f"{self.code}: {self.message}"
 
 
 @dataclass(frozen=True)
@@ -62,25 +41,6 @@ class Sent:
     answer: Message
     generation: Generation
     repeated: bool = False
-
-
-@dataclass
-class _Plan:
-    """What the transaction will write; built by each verb from what it read."""
-
-    user: User
-    client_id: str
-    request_hash: str
-    model: LanguageModel
-    conversation: Conversation
-    is_new: bool
-    version: int
-    question: Message | None
-    answer: Message
-    answer_is_new: bool
-    start_offset: int
-    source: str
-    leaf_moves: bool = True
 
 
 def send(
@@ -100,7 +60,7 @@ def send(
     _check_text(text)
     asked = ["send", str(conversation.uuid) if conversation else None, text, model.slug if model else None]
 
-    def plan(digest: str) -> _Plan:
+    def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation)
         parent = _leaf(conversation) if conversation else None
         home = conversation or Conversation(user=user, title=_first_words(text), model=chosen)
@@ -118,7 +78,7 @@ def edit(user: User, *, message: Message, text: str, client_id: str, model: Lang
         raise Refused(422, "not_a_question", _("Only a question can be edited."))
     conversation = message.conversation
 
-    def plan(digest: str) -> _Plan:
+    def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation)
         return _with_question(
             user, client_id, digest, chosen, conversation, message.parent, text, Source.PAGE, is_new=False
@@ -140,12 +100,12 @@ def _beside(
 ) -> Sent:
     conversation = message.conversation
 
-    def plan(digest: str) -> _Plan:
+    def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation)
         answer = Message(
             conversation=conversation, parent=message.parent, depth=message.depth, role=Message.Role.ASSISTANT
         )
-        return _Plan(
+        return Plan(
             user,
             client_id,
             digest,
@@ -211,15 +171,6 @@ def _check_answer(message: Message) -> None:
         raise Refused(422, "not_an_answer", _("This works on an answer only."))
 
 
-def moved_on() -> Refused:
-    """The conversation is not where the sender saw it."""
-    return Refused(
-        409,
-        "moved_on",
-        _("This conversation was continued elsewhere. Here is the newest state; your text is still in the box."),
-    )
-
-
 def _busy(active: Generation) -> Refused:
     return Refused(
         409, "busy", _("An answer is still being written in this conversation."), {"generation_id": str(active.uuid)}
@@ -254,23 +205,23 @@ def _first_words(text: str) -> str:
 def _with_question(
     user: User, client_id: str, digest: str, model: LanguageModel, home: Conversation, parent: Message | None,
     text: str, source: str, *, is_new: bool,
-) -> _Plan:  # fmt: skip
+) -> Plan:  # fmt: skip
     depth = parent.depth + 1 if parent else 0
     question = Message(conversation=home, parent=parent, depth=depth, role=Message.Role.USER, text=text)
     answer = Message(conversation=home, parent=question, depth=depth + 1, role=Message.Role.ASSISTANT)
-    return _Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, source)
+    return Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, source)
 
 
 def _again(user: User, *, message: Message, client_id: str, verb: str) -> Sent:
     conversation = message.conversation
 
-    def plan(digest: str) -> _Plan:
+    def plan(digest: str) -> Plan:
         if _grown(message):
             raise moved_on()  # the last generation ended while we looked: what it wrote must not be written over
         last = Generation.objects.filter(message=message).order_by("-pk").select_related("model").first()
         same = access.model_for(user, last.model.slug) if last and last.model else None
         chosen = _model(user, same, conversation)
-        return _Plan(
+        return Plan(
             user, client_id, digest, chosen, conversation, False, conversation.version, None, message, False,
             len(message.text), Source.PAGE, leaf_moves=False,
         )  # fmt: skip
@@ -287,7 +238,7 @@ def _once(
     *,
     client_id: str,
     asked: list[str | None],
-    plan: Callable[[str], _Plan],
+    plan: Callable[[str], Plan],
     conversation: Conversation | None,
 ) -> Sent:
     """Carries a verb out exactly once per (person, client_id)."""
@@ -300,8 +251,8 @@ def _once(
         if conversation is not None:
             _refuse_if_busy(conversation)
         try:
-            return _write(plan(digest), now=clock.now())
-        except (IntegrityError, _Moved):
+            return _placed(plan(digest))
+        except (IntegrityError, placing.MovedError):
             # Somebody was first: the same send, another send, or a change of the leaf. Look again, decide anew.
             if conversation is not None:
                 conversation.refresh_from_db()
@@ -310,8 +261,9 @@ def _once(
     raise moved_on()
 
 
-class _Moved(Exception):
-    """The conversation's version is not the one that was read."""
+def _placed(plan: Plan) -> Sent:
+    generation = placing.place(plan, now=clock.now())
+    return Sent(plan.conversation, plan.question or plan.answer.parent, plan.answer, generation)
 
 
 def _repeated(user: User, *, client_id: str, digest: str) -> Sent | None:
@@ -329,56 +281,6 @@ def _refuse_if_busy(conversation: Conversation) -> None:
     active = Generation.objects.filter(conversation=conversation, lane=0, state__in=ACTIVE).first()
     if active is not None:
         raise _busy(active)
-
-
-def _write(plan: _Plan, *, now: dt.datetime) -> Sent:
-    """The one transaction: question, answer, generation, hold, and the conversation's new leaf."""
-    home = plan.conversation
-    generation = Generation(
-        user=plan.user,
-        client_id=plan.client_id,
-        request_hash=plan.request_hash,
-        model=plan.model,
-        source=plan.source,
-        start_offset=plan.start_offset,
-        request={"model": plan.model.slug},
-        created_at=now,
-        deadline_at=now + dt.timedelta(seconds=settings.DEADLINE_S),
-    )
-    with transaction.atomic():
-        if plan.is_new:
-            home.created_at = home.updated_at = now
-            _insert_conversation(home)
-        for message in (plan.question, plan.answer if plan.answer_is_new else None):
-            if message is None:
-                continue
-            message.conversation, message.created_at, message.parent = home, now, message.parent
-            _insert_message(message)
-        generation.conversation, generation.message = home, plan.answer
-        _insert_generation(generation)
-        quotas.reserve(_hold(generation, plan=plan), now=now)
-        leaf = plan.answer.pk if plan.leaf_moves else None
-        # Who is cut off while this is under way has sent nothing: the cut waits for the row of this send, or this sees it.
-        if not execute(_MOVE, plan.version + 1, now, plan.model.pk, leaf, home.pk, plan.version):
-            raise _Moved
-        bell.ring_on_commit()
-    home.version, home.updated_at, home.model = plan.version + 1, now, plan.model
-    if plan.leaf_moves:
-        home.leaf = plan.answer
-    return Sent(home, plan.question or plan.answer.parent, plan.answer, generation)
-
-
-def _hold(generation: Generation, *, plan: _Plan) -> quotas.Hold:
-    # Prompt and answer together never exceed the model's window: prompts.build sees to it.
-    return quotas.Hold(
-        request_id=generation.uuid,
-        source=plan.source,
-        person=plan.user.uuid,
-        team=generation.team,
-        key=generation.key,
-        model=plan.model.uuid,
-        tokens=plan.model.context_window,
-    )
 
 
 def new_client_id() -> str:

@@ -71,7 +71,10 @@ def _of_the_setup(kind: str) -> Words | None:
 
 def _of_ours(kind: str) -> Words:
     poisoned = _("This question ended the service's worker twice, so it is not tried again.")
+    held = _("Other answers held the rest of your allowance for a whole minute.")
     return {
+        "limit_reached": Words(_("Your allowance was used up before it was this question's turn."), _OTHER),
+        "limit_held": Words(held, _AGAIN),
         "deadline": Words(_("The question could not be answered in time."), _AGAIN),
         "poisoned": Words(poisoned, _EDIT, _("You can reword it.")),
     }.get(kind, Words(_("Something went wrong on our side."), _AGAIN))

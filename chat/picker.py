@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from providers.models import LanguageModel, Price
+from providers.money import SIGNS
 
-SIGNS = {"USD": "$", "CNY": "¥", "EUR": "€", "GBP": "£", "JPY": "¥"}
 # Roughly what a dollar is worth in units of the currency: a class of prices needs no more.
 PER_DOLLAR = {"USD": 1.0, "CNY": 7.0, "EUR": 0.9, "GBP": 0.8, "JPY": 150.0}
 # Up to so many dollars for a million tokens, three of input to one of output; beyond the last: three signs.

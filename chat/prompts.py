@@ -74,31 +74,37 @@ def build(
     now: dt.datetime,
     context_window: int,
     max_output: int,
+    max_input: int | None = None,
     continues: bool = False,
     older: int = 0,
 ) -> Prompt:
     """Builds the prompt of the last turn. `turns` is the path, oldest first; `older` counts turns before them that were not even read.
 
-    The newest turn is always sent; older ones as long as they fit beside the room that the answer needs.
+    The newest turn is always sent; older ones as long as they fit beside the room that the answer needs, and into `max_input`.
     """
     system = system_text(asker, now=now)
     tail = [{"role": "user", "content": CONTINUE}] if continues else []
-    used = _size(system) + sum(_size(str(m["content"])) for m in tail)
-    room = context_window - min(max_output, max(1, context_window // ANSWER_SHARE))
+    used = size(system) + sum(size(str(m["content"])) for m in tail)
+    most = room(context_window, max_output=max_output)
+    if max_input is not None:
+        most = min(most, max_input)
     kept: list[Turn] = []
     for turn in reversed(turns):
-        size = _size(turn.text)
-        if kept and used + size > room:
+        more = size(turn.text)
+        if kept and used + more > most:
             break
         kept.append(turn)
-        used += size
+        used += more
     kept.reverse()
     while len(kept) > 1 and kept[0].role == "assistant":  # a history begins with a question
-        used -= _size(kept[0].text)
+        used -= size(kept[0].text)
         kept.pop(0)
     messages = [{"role": "system", "content": system}]
     messages += [{"role": turn.role, "content": turn.text} for turn in kept] + tail
-    left = max(1, min(max_output, context_window - used))
+    left = context_window - used
+    if max_input is not None:  # what the prompt takes beyond what was held for it, the answer has less
+        left = min(left, max_input + max_output - used)
+    left = max(1, min(max_output, left))
     return Prompt(
         messages=messages,
         system=system,
@@ -109,5 +115,11 @@ def build(
     )
 
 
-def _size(text: str) -> int:
+def room(context_window: int, *, max_output: int) -> int:
+    """What of the window a prompt may take: the rest is kept for the answer."""
+    return context_window - min(max_output, max(1, context_window // ANSWER_SHARE))
+
+
+def size(text: str) -> int:
+    """The tokens of one message, estimated."""
     return estimates.tokens(text) + estimates.PER_MESSAGE

@@ -164,6 +164,11 @@ def path_ids(message_id: int, *, limit: int) -> list[int]:
         return [row[0] for row in cursor.fetchall()]
 
 
+def path_texts(message_id: int) -> list[str]:
+    """The texts of the path from a message to its root, as far as a prompt could hold them."""
+    return [str(text) for _pk, _uuid_, _role, text in fetch(_TURNS, message_id, PROMPT_MESSAGES)]
+
+
 def window(conversation: Conversation, *, before: Message | None = None, limit: int = 0) -> Window:
     """The newest messages of the path, or those before `before` (which must be of this conversation).
 

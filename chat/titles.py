@@ -17,7 +17,7 @@ from django.db import close_old_connections, transaction
 
 from accounts import clock
 from accounts.prepared import execute, fetch
-from chat import durability, rendering
+from chat import durability, holds, rendering
 from chat.models import Conversation, Message
 from providers import breaker, client, endpoints
 from providers.failures import Failure
@@ -56,6 +56,7 @@ class Wanted:
     question: str
     answer: str
     request_id: uuid.UUID
+    terms: quotas.Terms
 
 
 def claim(*, limit: int) -> list[Wanted]:
@@ -72,17 +73,27 @@ def claim(*, limit: int) -> list[Wanted]:
 
 
 def _take(conversation: Conversation, *, wanted: Wanted | None) -> bool:
-    """Makes the title this worker's, with a hold for its call; False when another worker was first or all tries are used."""
+    """Makes the title this worker's, with a hold for its call; False when another worker was first, all tries are used, or a
+    limit has no room for it: then the first words stay.
+    """
     mine = (conversation.pk, conversation.title_due_at)
-    if conversation.title_tries >= TRIES:
-        execute(_TAKE.format(then="title_state = 'given_up', title_due_at = NULL"), *mine)
-        return False
+    if conversation.title_tries < TRIES:
+        try:
+            with transaction.atomic():
+                return _take_and_hold(mine, wanted=wanted)
+        except quotas.LimitReached:
+            pass
+    execute(_TAKE.format(then="title_state = 'given_up', title_due_at = NULL"), *mine)
+    return False
+
+
+def _take_and_hold(mine: tuple[int, dt.datetime | None], *, wanted: Wanted | None) -> bool:
     now = clock.now()
     later = now + dt.timedelta(seconds=PATIENCE_S)
     if not execute(_TAKE.format(then="title_tries = title_tries + 1, title_due_at = %s"), later, *mine):
         return False
     if wanted is not None:
-        quotas.reserve(_hold(wanted), now=now)
+        quotas.reserve(_hold(wanted), under=wanted.terms, now=now)
     return True
 
 
@@ -94,20 +105,23 @@ def _prepare(conversation: Conversation, *, routes: list[ModelRoute]) -> Wanted 
     if question is None or not routes:
         return None
     answer = rendering.plain(first.get(Message.Role.ASSISTANT, ""))
-    return Wanted(conversation, routes[0], question, answer, uuid.uuid4())
+    model = conversation.model.uuid if conversation.model else None
+    terms = quotas.look(person=conversation.user.uuid, key=None, model=model, now=clock.now())
+    return Wanted(conversation, routes[0], question, answer, uuid.uuid4(), terms)
 
 
 def _hold(wanted: Wanted) -> quotas.Hold:
     prompt = estimates.tokens(ASK + wanted.question + wanted.answer)
-    model = wanted.conversation.model
     return quotas.Hold(
         wanted.request_id,
         Source.TITLE,
         person=wanted.conversation.user.uuid,
-        team=None,
+        team=wanted.terms.standing.team,
         key=None,
-        model=model.uuid if model else None,
-        tokens=MOST_TOKENS + prompt,
+        model=wanted.terms.model,
+        input=prompt + prompt // holds.MARGIN + 1,
+        output=MOST_TOKENS,
+        requests=0,  # a title is nobody's question: it counts with what it takes
         lease_s=2 * PATIENCE_S,
         estimate=prompt,
     )
@@ -172,14 +186,14 @@ def _store(wanted: Wanted, text: str, usage: client.Usage | None, kind: str, too
     with transaction.atomic():
         if title and not kind:
             execute(_STORE, title, conversation.pk)
-        quotas.settle([wanted.request_id], now=now)
-        invocations.record([
-            Invocation(
-                request_id=wanted.request_id, source=Source.TITLE, person=user.uuid, person_name=user.get_full_name(),
-                provider=provider.uuid, provider_name=provider.name, model=model.uuid if model else None,
-                model_name=model.name if model else "", created_at=now - dt.timedelta(milliseconds=took_ms),
-                finished_at=now, duration_ms=took_ms, outcome="failed" if kind else "done", error_kind=kind, attempts=1,
-                input_tokens=used.input_tokens, output_tokens=used.output_tokens, cached_tokens=used.cached_tokens,
-                reasoning_tokens=used.reasoning_tokens, estimated=usage is None,
-            )
-        ])  # fmt: skip
+        call = Invocation(
+            request_id=wanted.request_id, source=Source.TITLE, person=user.uuid, person_name=user.get_full_name(),
+            team=wanted.terms.standing.team, team_name=wanted.terms.standing.team_name,
+            provider=provider.uuid, provider_name=provider.name, model=model.uuid if model else None,
+            model_name=model.name if model else "", created_at=now - dt.timedelta(milliseconds=took_ms),
+            finished_at=now, duration_ms=took_ms, outcome="failed" if kind else "done", error_kind=kind, attempts=1,
+            input_tokens=used.input_tokens, output_tokens=used.output_tokens, cached_tokens=used.cached_tokens,
+            reasoning_tokens=used.reasoning_tokens, estimated=usage is None,
+        )  # fmt: skip
+        quotas.settle([call], now=now)
+        invocations.record([call])

@@ -20,6 +20,7 @@ PERIODS = {
     "portal.clear_sessions": 86_400.0,
     "portal.empty_bin": 86_400.0,
     "portal.verify_audit": 86_400.0,
+    "portal.check_ledger": 86_400.0,
 }
 
 app = Celery("portal")

@@ -207,7 +207,7 @@ READER_STALL_S = env.float("READER_STALL_S", default=60)
 LANGUAGE_CODE = env.choice("DEFAULT_LANGUAGE", default="en", of=("en", "zh-hans"))
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "portal.formats"
 TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 
 # --- Static files: hashed and compressed once collected, straight from the folders until then -------------------------
@@ -340,8 +340,7 @@ ALLOW_PRIVATE_PROVIDERS = env.bool("ALLOW_PRIVATE_PROVIDERS", default=True)
 # --- The queue: the broker only rings the bell ------------------------------------------------------------------------
 BROKER_DIR = DATA_DIR / "broker"
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="embedded://localhost")
-# Installations that share a broker each have a queue of their own.
-CELERY_QUEUE = env.str("CELERY_QUEUE", default="portal")
+CELERY_QUEUE = env.str("CELERY_QUEUE", default="portal")  # its own for each installation that shares a broker
 
 # --- The engine: all times in seconds ---------------------------------------------------------------------------------
 ENGINE_PLACES = env.int("ENGINE_PLACES", default=400)
@@ -375,6 +374,9 @@ RENDER_EVERY_S = env.float("RENDER_EVERY_S", default=0.25)
 
 # --- Limits on what comes in ------------------------------------------------------------------------------------------
 MAX_QUESTION_CHARS = env.int("MAX_QUESTION_CHARS", default=200_000)
+FIRST_LIMITS = env.str(
+    "FIRST_LIMITS", default=""
+)  # a fresh portal has some (usage.rules.FIRST), with "none" it has none
 
 # --- What is kept ------------------------------------------------------------------------------------------------------
 # Deleted conversations rest so many days in the bin.

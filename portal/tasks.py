@@ -12,6 +12,7 @@ from django.contrib.sessions.models import Session
 from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, registration, tokens, tries
 from chat import organising, recovery
 from portal import schedule
+from usage import proof
 from usage import recovery as usage_recovery
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,19 @@ def empty_bin() -> None:
 def verify_audit() -> None:
     """Whether the audit trail is whole; the finding stands on its page."""
     schedule.run_if_due("portal.verify_audit", work=audit_proof.check_daily)
+
+
+@shared_task(name="portal.check_ledger", ignore_result=True)
+def check_ledger() -> None:
+    """Whether the ledger, the counters and the holds agree. An alarm, not a repair."""
+
+    def work() -> int:
+        found = list(proof.drifts())
+        for drift in found[:20]:
+            log.error("the ledger does not agree, please report this: %s", drift)
+        return len(found)
+
+    schedule.run_if_due("portal.check_ledger", work=work)
 
 
 @worker_init.connect

@@ -44,7 +44,7 @@ def served() -> QuerySet[LanguageModel]:
     return LanguageModel.objects.filter(Exists(routes), enabled=True, kind=LanguageModel.Kind.CHAT)
 
 
-def served_to(asker: int | None) -> QuerySet[LanguageModel]:
+def served_to(asker: int) -> QuerySet[LanguageModel]:
     """Of these, those that the account with this number may use."""
     shared = LanguageModel.teams.through.objects.filter(languagemodel=OuterRef("pk"), team__memberships__user_id=asker)
     return served().filter(Q(for_all=True) | Exists(shared))

@@ -141,16 +141,18 @@ class LanguageModelAdmin(admin.ModelAdmin[LanguageModel]):
 
 @admin.register(Price)
 class PriceAdmin(admin.ModelAdmin[Price]):
-    """A new price is a new row; the past stays as it was."""
+    """To look at only: prices are entered on their own page, and the past stays as it was."""
 
     list_display = ("model", "provider", "effective_from", "currency", "input_micro", "output_micro")
     list_filter = ("provider", "currency")
     list_select_related = ("model", "provider")
-    autocomplete_fields = ("model",)
     search_fields = ("model__slug",)
 
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
     def has_change_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
-        return obj is None and super().has_change_permission(request)
+        return False
 
     def has_delete_permission(self, request: HttpRequest, obj: Price | None = None) -> bool:
         return False

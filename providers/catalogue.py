@@ -41,12 +41,13 @@ _ODD = re.compile(r"search|preview|pro(?=$|[-_.:/ ])|research|thinking|reasoner|
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """What the price list says, in micro-units of USD per million tokens; None: it does not say."""
+    """What the price list says, in micro-units of USD per million tokens (and per call); None: it does not say."""
 
     context_window: int | None
     input_micro: int | None
     cached_input_micro: int | None
     output_micro: int | None
+    per_call_micro: int | None = None
 
 
 def kind_of(name: str, *, base_url: str = "", owner: str = "") -> Kind:
@@ -84,13 +85,14 @@ def listed(name: str, *, base_url: str = "", owner: str = "") -> Listed | None:
         input_micro=_micro(getattr(prices, "input_mtok", None)),
         cached_input_micro=_micro(getattr(prices, "cache_read_mtok", None)),
         output_micro=_micro(getattr(prices, "output_mtok", None)),
+        per_call_micro=_micro(getattr(prices, "requests_kcount", None), per=1000),
     )
 
 
-def _micro(price: Any) -> int | None:
-    """Micro-units, rounded up. A price in steps counts with its dearest step: a hold must cover the call."""
+def _micro(price: Any, *, per: int = 1) -> int | None:
+    """Micro-units of one of `per`, rounded up. A price in steps counts with its dearest step: a hold must cover the call."""
     if price is None:
         return None
     if not isinstance(price, Decimal):
         price = max([price.base, *(tier.price for tier in price.tiers)])
-    return -int(-(price * MICRO) // 1)
+    return -int(-(price * MICRO) // per)

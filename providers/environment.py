@@ -11,11 +11,10 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Max
 
-from accounts.clock import now as database_now
-from providers import calls, catalogue
+from providers import calls, catalogue, prices
 from providers.endpoints import Endpoint, ModelInfo, endpoint_for
 from providers.failures import Failure
-from providers.models import LanguageModel, ModelRoute, Price, Provider
+from providers.models import LanguageModel, ModelRoute, Provider
 from providers.simulator import demo, modes
 
 ABSENT = "absent"
@@ -114,18 +113,7 @@ def _add(
     route = ModelRoute.objects.create(
         model=model, provider=provider, upstream_name=info.id, position=0 if behind is None else behind + 1
     )
-    prices = catalogue.listed(info.id, base_url=base_url)  # a price only from the very place that asks for it
-    if prices is not None and prices.input_micro is not None:
-        Price.objects.create(
-            model=model,
-            provider=provider,
-            currency="USD",
-            effective_from=database_now(),
-            input_micro=prices.input_micro,
-            cached_input_micro=prices.input_micro if prices.cached_input_micro is None else prices.cached_input_micro,
-            output_micro=prices.output_micro or 0,
-            reasoning_micro=prices.output_micro or 0,
-        )
+    prices.fill(route, base_url=base_url)
     return route
 
 

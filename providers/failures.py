@@ -42,6 +42,9 @@ class Kind(StrEnum):
     HAND_BACK = "hand_back"
     NO_MODEL = "no_model"
     INTERNAL = "internal"
+    # Not the provider's: what the person may use.
+    LIMIT_REACHED = "limit_reached"
+    LIMIT_HELD = "limit_held"
 
 
 class Failure(Exception):
@@ -91,6 +94,8 @@ FREE = frozenset(
         Kind.CONTEXT_TOO_LONG,
         Kind.REDIRECT,
         Kind.NO_MODEL,
+        Kind.LIMIT_REACHED,
+        Kind.LIMIT_HELD,
     }
 )
 """Refusals: no provider bills them, whatever was sent."""

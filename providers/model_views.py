@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, audit_changes
 from accounts.administration import administrator
-from providers import audience, choosing, trials
+from providers import audience, choosing, prices, trials
 from providers.audience import Audience
 from providers.failures import Failure
 from providers.forms import Names, Shown
@@ -43,12 +43,25 @@ def choose(request: HttpRequest, uuid: UUID) -> HttpResponse:
         "everything": everything,
         "others": 0 if everything else provider.routes.count() - choosing.listed(provider).count(),
         "shown": shown,
-        "rows": [{"route": route, "on": not none and _selected(route, proposed=proposed)} for route in shown],
+        "rows": _rows(list(shown), proposed=proposed, none=none),
         "none": none,
         "is_new": proposed,
         "fixed": provider.source == Provider.Source.ENVIRONMENT and bool(settings.OPENAI_MODELS),
     }
     return render(request, "setup/choose.html", context)
+
+
+def _rows(routes: list[ModelRoute], *, proposed: bool, none: bool) -> list[dict[str, Any]]:
+    """The routes as the form shows them, with what they cost."""
+    known = prices.in_force(routes)
+    return [
+        {
+            "route": route,
+            "on": not none and _selected(route, proposed=proposed),
+            "price": known.get((route.model_id, route.provider_id)),
+        }
+        for route in routes
+    ]
 
 
 def _selected(route: ModelRoute, *, proposed: bool) -> bool:
@@ -128,11 +141,14 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
 def _page(
     request: HttpRequest, model: LanguageModel, *, form: Shown | None = None, refused: Audience | None = None
 ) -> HttpResponse:
+    routes = list(model.routes.all())
+    known = prices.in_force(routes)
     context = {
         "form": form or Shown(instance=model),
         "audience": refused or Audience.of(model),
         "model": model,
         "slug": model.slug,
+        "prices": [(route, known.get((route.model_id, route.provider_id))) for route in routes],
     }
     return render(request, "setup/model.html", context, status=400 if refused else 200)
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import uuid
+from typing import Any, NoReturn
 
+from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from accounts.clock import Now, now
 
 
 class Provider(models.Model):
@@ -70,6 +75,11 @@ class LanguageModel(models.Model):
     position = models.IntegerField(_("position"), default=0, help_text=_("The first one that is on is the default."))
     context_window = models.PositiveIntegerField(_("context window"), default=32_000, help_text=_("In tokens."))
     max_output_tokens = models.PositiveIntegerField(_("longest answer"), default=4_096, help_text=_("In tokens."))
+    answer_tokens = models.PositiveIntegerField(
+        _("usual answer"),
+        default=4_096,
+        help_text=_("In tokens: so much is held for an answer. A longer one is continued."),
+    )
     first_byte_s = models.PositiveIntegerField(
         _("patience for the first word"), null=True, blank=True, help_text=_("In seconds; empty: the setting.")
     )
@@ -104,17 +114,90 @@ class ModelRoute(models.Model):
         return f"{self.model} @ {self.provider}"
 
 
-class Price(models.Model):
-    """What a provider takes for a model from a date on: integer micro-units of `currency` per million tokens (or per call, image, minute).
+class PastIsFixed(Exception):
+    """Somebody wanted to change a row of a history, or to remove one that is in force already."""
 
-    The past is never edited: a new price is a new row.
-    """
+
+class HistoryQuerySet(models.QuerySet[Any]):
+    """Rows that each hold from a moment on: added, and removed while they are still to come; never changed."""
+
+    def update(self, **fields: Any) -> NoReturn:
+        raise PastIsFixed(f"rows of {self.model.__name__} are never changed: a new one starts on its date")
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Removes those of a future date. Raises PastIsFixed, and removes none, where one has begun."""
+        if self.filter(effective_from__lte=Now()).exists():
+            raise PastIsFixed(f"a row of {self.model.__name__} that has begun is never removed")
+        return super().delete()
+
+    def future(self) -> HistoryQuerySet:
+        """Those that have not begun."""
+        return self.filter(effective_from__gt=Now())
+
+
+class History(models.Model):
+    """A row that holds from `effective_from` until the next one of its kind does. The past is never edited: a new one is a new row."""
 
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
+    effective_from = models.DateTimeField(_("from"), default=timezone.now)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = HistoryQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ("-effective_from", "-pk")
+
+    def save(self, **options: Any) -> None:
+        """Adds the row. Raises PastIsFixed for one that exists."""
+        if not self._state.adding:
+            raise PastIsFixed(f"rows of {type(self).__name__} are never changed: a new one starts on its date")
+        super().save(**options)
+
+    def delete(self, using: Any = None, keep_parents: bool = False) -> tuple[int, dict[str, int]]:  # noqa: FBT001, FBT002  # Django's signature
+        """Removes a row of a future date. Raises PastIsFixed."""
+        if not self.is_future:
+            raise PastIsFixed(f"a row of {type(self).__name__} that has begun is never removed")
+        return super().delete(using, keep_parents)
+
+    @property
+    def is_future(self) -> bool:
+        """Whether it has not begun: then it may still be removed."""
+        return self.effective_from > now()
+
+    def clean(self) -> None:
+        """A form's row begins now or later: else what was counted before would have had another price."""
+        if self._state.adding and self.effective_from < now() - dt.timedelta(minutes=1):
+            raise ValidationError({"effective_from": _("The past stays as it was: choose a date to come.")})
+
+
+AMOUNTS = (
+    "input_micro",
+    "cached_input_micro",
+    "output_micro",
+    "reasoning_micro",
+    "per_call_micro",
+    "per_image_micro",
+    "per_audio_minute_micro",
+)
+"""The columns of a price that are money."""
+
+
+class Price(History):
+    """What a provider takes for a model from a date on: integer micro-units of `currency` per million tokens (or per call, image, minute).
+
+    0 in cached input or reasoning: not priced separately, it costs what input or output costs (usage.pricing).
+    """
+
+    class Origin(models.TextChoices):
+        ENTERED = "entered", _("entered here")
+        LIST = "list", _("from the price list")
+        FILE = "file", _("from a file")
+
     model = models.ForeignKey(LanguageModel, models.CASCADE, related_name="prices")
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="prices")
     currency = models.CharField(_("currency"), max_length=3, default="USD")
-    effective_from = models.DateTimeField(_("from"), default=timezone.now)
+    origin = models.CharField(_("origin"), max_length=8, choices=Origin.choices, default=Origin.ENTERED)
     input_micro = models.BigIntegerField(_("input"), default=0)
     cached_input_micro = models.BigIntegerField(_("cached input"), default=0)
     output_micro = models.BigIntegerField(_("output"), default=0)
@@ -122,12 +205,10 @@ class Price(models.Model):
     per_call_micro = models.BigIntegerField(_("per call"), default=0)
     per_image_micro = models.BigIntegerField(_("per image"), default=0)
     per_audio_minute_micro = models.BigIntegerField(_("per audio minute"), default=0)
-    created_at = models.DateTimeField(auto_now_add=True)
 
-    class Meta:
+    class Meta(History.Meta):
         verbose_name = _("price")
         verbose_name_plural = _("prices")
-        ordering = ("-effective_from", "-pk")
         constraints = (
             models.UniqueConstraint(fields=["model", "provider", "effective_from"], name="price_one_a_date"),
             models.CheckConstraint(
@@ -140,6 +221,11 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.model} {self.effective_from:%Y-%m-%d}"
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing of it costs anything."""
+        return not any(getattr(self, name) for name in AMOUNTS)
 
 
 class ProviderState(models.Model):

@@ -18,7 +18,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import audit, audit_changes
 from accounts.administration import administrator
-from providers import breaker, choosing, failure_words, keys, presets, trials
+from providers import breaker, choosing, failure_words, keys, presets, prices, trials
 from providers.endpoints import endpoint_for
 from providers.failures import Failure
 from providers.forms import Connection, Names, NextKey
@@ -70,7 +70,8 @@ def overview(request: HttpRequest) -> HttpResponse:
         {"row": each, "address": address_of(each), "key": key_hint_of(each), "circuit": circuit_of(each)}
         for each in choosing.overview()
     ]
-    return render(request, "setup/models.html", {"models": list(choosing.offered()), "providers": providers})
+    context = {"models": list(choosing.offered()), "providers": providers, "unpriced": prices.unpriced().count()}
+    return render(request, "setup/models.html", context)
 
 
 @require_safe

@@ -1,4 +1,4 @@
-"""Lifts the database's guard over the audit trail, for planted faults and for emptying the test database. Tests only."""
+"""Lifts the database's guard over the audit trail and the ledger, for planted faults and for emptying the test database. Tests only."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ if TYPE_CHECKING:  # importing it needs settings, and this module is imported be
     from django.db.backends.base.base import BaseDatabaseWrapper
 
 TABLE = "accounts_auditevent"
+LEDGER = "usage_ledgerentry"
 
 
 @contextmanager
-def lifted(connection: BaseDatabaseWrapper) -> Iterator[None]:
-    """While it lasts, events can be changed and removed; afterwards the guard stands as before."""
+def lifted(connection: BaseDatabaseWrapper, *, table: str = TABLE) -> Iterator[None]:
+    """While it lasts, rows of the table can be changed and removed; afterwards the guard stands as before."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
-            cursor.execute(f"ALTER TABLE {TABLE} DISABLE TRIGGER USER")
-            again = [f"ALTER TABLE {TABLE} ENABLE TRIGGER USER"]
+            cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+            again = [f"ALTER TABLE {table} ENABLE TRIGGER USER"]
         else:
-            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [TABLE])
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
             found = cursor.fetchall()
             again = [sql for _, sql in found]
             for name, _ in found:
@@ -41,7 +42,7 @@ def let_tests_empty_the_database() -> None:
     flush = operations.execute_sql_flush
 
     def unguarded(self: Any, sql_list: Iterable[str]) -> None:
-        with lifted(self.connection):
+        with lifted(self.connection), lifted(self.connection, table=LEDGER):
             flush(self, sql_list)
 
     operations.execute_sql_flush = unguarded

@@ -125,14 +125,14 @@ ROWS: tuple[Row, ...] = (
     ("an heir who is none", ("Choose an active colleague who takes it over.",), NOTHING, (), ADMIN),
     (
         "a file that is no text",
-        ("The file is no text. Save it as CSV (UTF-8) and choose it again. Nobody was invited.",),
+        ("The file is no text. Save it as CSV (UTF-8) and choose it again. Nothing was done.",),
         NOTHING,
         ("Invite all",),
         ADMIN,
     ),
     (
         "a workbook instead of a file of lines",
-        ("This is a workbook. Save it as CSV first, then choose that file. Nobody was invited.",),
+        ("This is a workbook. Save it as CSV first, then choose that file. Nothing was done.",),
         NOTHING,
         ("Invite all",),
         ADMIN,

@@ -239,6 +239,7 @@ class Site:
             "ADMIN_EMAIL": "admin@example.com",
             "ADMIN_PASSWORD": PASSWORD,
             "DRAIN_S": "3",
+            "FIRST_LIMITS": "none",
             **self.settings,
         }
 

@@ -17,6 +17,7 @@ if "DATA_DIR" not in os.environ:
     os.environ["DATA_DIR"] = _data
 (Path(os.environ["DATA_DIR"]) / "static").mkdir(parents=True, exist_ok=True)  # else whitenoise warns that it is missing
 os.environ["IGNORE_DOTENV"] = "1"
+os.environ.setdefault("FIRST_LIMITS", "none")
 for _name in list(os.environ):
     if _name.startswith(("OPENAI_", "ADMIN_", "SIMULATOR")) or _name in {"PUBLIC_URL", "CELERY_BROKER_URL", "DEBUG"}:
         del os.environ[_name]

@@ -6,8 +6,9 @@ import datetime as dt
 from collections.abc import Iterable
 from uuid import UUID
 
-from django.db.models import Avg, Count, F
+from django.db.models import Avg, Count, F, Q
 
+from accounts import clock
 from usage.models import Invocation
 
 RECENT_S = 3600
@@ -31,3 +32,11 @@ def first_text_seconds(request_ids: Iterable[UUID]) -> dict[UUID, int]:
     """For each of these calls that wrote text: seconds from its start to the first of it, rounded."""
     rows = Invocation.objects.filter(request_id__in=list(request_ids), ttft_ms__isnull=False)
     return {request: round(ms / 1000) for request, ms in rows.values_list("request_id", "ttft_ms") if ms is not None}
+
+
+def unknown_calls(models: Iterable[UUID]) -> dict[UUID, int]:
+    """For each of these models: how many calls of the last 30 days took tokens that nobody could price."""
+    since = clock.now() - dt.timedelta(days=30)
+    rows = Invocation.objects.filter(created_at__gt=since, model__in=list(models), organisation_cost_micro=None)
+    counted = rows.filter(Q(input_tokens__gt=0) | Q(output_tokens__gt=0)).values("model").annotate(n=Count("pk"))
+    return {row["model"]: row["n"] for row in counted if row["model"]}

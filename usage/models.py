@@ -10,15 +10,25 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from providers.models import History
+from usage.ledger_models import LedgerEntry
+from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
+from usage.sources import Source
 
-class Source(models.TextChoices):
-    """Which door a call came through."""
-
-    PAGE = "page", _("page")
-    TITLE = "title", _("title")
-    API = "api", _("API")
-    GATEWAY = "gateway", _("gateway")
-    BOT = "bot", _("bot")
+__all__ = [
+    "ExchangeRate",
+    "Invocation",
+    "LedgerEntry",
+    "Quota",
+    "QuotaGrant",
+    "QuotaNotice",
+    "QuotaPeriod",
+    "QuotaRequest",
+    "Reservation",
+    "ReservationLine",
+    "Source",
+    "new_request_id",
+]
 
 
 class Reservation(models.Model):
@@ -36,7 +46,11 @@ class Reservation(models.Model):
     key = models.UUIDField(null=True)
     model = models.UUIDField(null=True)
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
-    tokens = models.BigIntegerField(default=0, help_text="The most it may take, in tokens.")
+    tokens = models.BigIntegerField(default=0, help_text="The most it may take, in tokens: prompt and answer.")
+    input_tokens = models.BigIntegerField(default=0, help_text="Of these the prompt.")
+    output_tokens = models.BigIntegerField(default=0, help_text="Of these the answer: what the provider is told.")
+    cost_micro = models.BigIntegerField(null=True, help_text="The most it may cost, where a limit in money applies.")
+    lines = models.PositiveSmallIntegerField(default=0, help_text="From how many periods it takes.")
     created_at = models.DateTimeField()
     closed_at = models.DateTimeField(null=True)
     # A hold whose owner is not a Generation carries its own lease, and usage.recovery settles it.
@@ -56,6 +70,27 @@ class Reservation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.state}"
+
+
+class ReservationLine(models.Model):
+    """What one hold takes from one period: `amount` in the limit's unit while it is held, `used` once it is closed."""
+
+    reservation = models.ForeignKey(Reservation, models.PROTECT, related_name="taken")
+    period = models.ForeignKey(QuotaPeriod, models.PROTECT, related_name="lines")
+    amount = models.BigIntegerField()
+    used = models.BigIntegerField(null=True)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=["reservation", "period"], name="reservation_line_once"),
+            models.CheckConstraint(
+                condition=models.Q(amount__gte=0) & (models.Q(used=None) | models.Q(used__gte=0)),
+                name="reservation_line_not_negative",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.reservation_id} takes {self.amount} of {self.period_id}"
 
 
 class Invocation(models.Model):
@@ -106,6 +141,28 @@ class Invocation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.request_id} {self.outcome}"
+
+
+class ExchangeRate(History):
+    """What 1,000,000 micro-units of `currency` are in micro-units of `into`, from a date on: entered or imported, never fetched.
+
+    `into` was the organisation's currency when it was entered; after a change of that only rates into the new one count.
+    """
+
+    currency = models.CharField(_("currency"), max_length=3)
+    into = models.CharField(_("into"), max_length=3)
+    rate_micro = models.BigIntegerField(_("rate"))
+
+    class Meta(History.Meta):
+        verbose_name = _("exchange rate")
+        verbose_name_plural = _("exchange rates")
+        constraints = (
+            models.UniqueConstraint(fields=["currency", "into", "effective_from"], name="rate_one_a_date"),
+            models.CheckConstraint(condition=models.Q(rate_micro__gt=0), name="rate_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.currency} {self.into} {self.effective_from:%Y-%m-%d}"
 
 
 def new_request_id() -> uuid.UUID:

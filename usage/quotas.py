@@ -1,27 +1,43 @@
-"""Holds: what a call may cost at most is written before it is queued, and closed exactly once.
+"""Holds and the ledger: what a call may take at most is written before it is queued, and settled exactly once.
 
-The only writer of Reservation. Limits are not enforced here yet: `reserve` is the place where they will refuse.
+The only writer of counters, reservations, their lines and the ledger. `look` reads before the transaction; all else is part of the
+caller's. Nothing here reads a cache, a clock or a conversation.
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from accounts.prepared import Insert, execute, marks
-from usage.models import Reservation
+from accounts.prepared import Insert, fetch, marks
+from usage import bills, counters, limits
+from usage.counters import Line, Taking
+from usage.limit_models import Unit
+from usage.limits import Limit, Standing
+from usage.models import Invocation, LedgerEntry, Reservation, ReservationLine
 
+log = logging.getLogger(__name__)
+# An estimate counts four plain characters as a token: four times as many tokens are more than there were bytes.
+ABSURD = 4
 _insert = Insert(Reservation)
-_CLOSE = "UPDATE usage_reservation SET state = %s, closed_at = %s WHERE state = 'held' AND request_id IN ({ids})"
+_insert_lines = Insert(ReservationLine)
+_insert_entries = Insert(LedgerEntry)
+_CLOSE = """
+UPDATE usage_reservation SET state = %s, closed_at = %s WHERE state = 'held' AND request_id IN ({ids})
+RETURNING id, request_id, created_at, input_tokens, output_tokens, cost_micro, lines
+"""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hold:
-    """What a call may take at most (`tokens`: prompt and answer together), and for whom.
+    """What a call may take at most, in tokens: its prompt (`input`) and its answer (`output`), and for whom.
 
-    A hold that no Generation owns has a life of `lease_s` seconds; after it usage.recovery settles it with `estimate` tokens.
+    Where there is not enough left the answer may be made shorter, but not below `least_output`. `requests` is 0 for what is
+    nobody's question (a title). A hold that no Generation owns has a life of `lease_s` seconds; after it usage.recovery
+    settles it with `estimate` tokens.
     """
 
     request_id: uuid.UUID
@@ -30,13 +46,79 @@ class Hold:
     team: uuid.UUID | None
     key: uuid.UUID | None
     model: uuid.UUID | None
-    tokens: int
+    input: int
+    output: int
+    least_output: int | None = None
+    requests: int = 1
     lease_s: float | None = None
     estimate: int = 0
 
 
-def reserve(hold: Hold, *, now: dt.datetime) -> None:
-    """Writes the hold; part of the caller's transaction. A second one for the same request is an IntegrityError."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a model may be asked: read before the transaction, measured within it."""
+
+    standing: Standing
+    model: uuid.UUID | None
+    limits: tuple[Limit, ...]
+    tariff: bills.Tariff | None = None
+
+    @property
+    def most_output(self) -> int | None:
+        """The longest answer that is allowed; None: no limit says."""
+        caps = [limit.cap for limit in self.limits if limit.unit == Unit.ANSWER and not limit.soft(self.model)]
+        return min(caps) if caps else None
+
+
+@dataclass
+class LimitReached(Exception):
+    """A call that may not go out: nothing was written. `limit` is as it stands now, `needs` is what the call would have taken.
+
+    `only_held`: what is used leaves room, only running calls hold it. `unpriced`: money is limited and nobody knows the price.
+    """
+
+    limit: Limit
+    needs: int
+    only_held: bool = False
+    unpriced: bool = False
+    # The model that its limit names for this case.
+    switch_to: uuid.UUID | None = field(default=None)
+
+    def __str__(self) -> str:
+        return f"{self.limit.scope} {self.limit.unit}: needs {self.needs}, has {self.limit.left}"
+
+
+def look(*, person: uuid.UUID | None, key: uuid.UUID | None, model: uuid.UUID | None, now: dt.datetime) -> Terms:
+    """What applies to this person and model now. One statement, and the prices where a limit in money applies."""
+    return terms(limits.standing(person=person, key=key, now=now), model=model, now=now)
+
+
+def terms(standing: Standing, *, model: uuid.UUID | None, now: dt.datetime) -> Terms:
+    """The same for another model, without reading the limits again."""
+    mine = standing.for_model(model)
+    money = any(limit.unit == Unit.COST for limit in mine)
+    return Terms(standing, model, mine, bills.tariff(model, at=now) if money else None)
+
+
+# --- before the call ----------------------------------------------------------------------------------------------------
+
+
+def reserve(hold: Hold, *, under: Terms, now: dt.datetime) -> Hold:
+    """Writes the hold, all its limits at once, or raises LimitReached; part of the caller's transaction, best as its last step.
+
+    Returns the hold as written: its answer may be shorter. A second one for the same request is an IntegrityError.
+    """
+    hold = _within_sizes(hold, under=under)
+    takings = counters.opened(_takings(hold, under=under))
+    if not counters.take(takings):
+        hold, takings = _smaller(hold, takings, under=under)
+        if not counters.take(takings):
+            raise _refusal(takings, only_held=True)
+    _write(hold, takings, now=now)
+    return hold
+
+
+def _write(hold: Hold, takings: list[Taking], *, now: dt.datetime) -> None:
     row = Reservation(
         request_id=hold.request_id,
         source=hold.source,
@@ -44,26 +126,266 @@ def reserve(hold: Hold, *, now: dt.datetime) -> None:
         team=hold.team,
         key=hold.key,
         model=hold.model,
-        tokens=hold.tokens,
+        tokens=hold.input + hold.output,
+        input_tokens=hold.input,
+        output_tokens=hold.output,
+        cost_micro=next((taking.amount for taking in takings if taking.limit.unit == Unit.COST), None),
+        lines=len(takings),
         estimate=hold.estimate,
         created_at=now,
         lease_expires_at=None if hold.lease_s is None else now + dt.timedelta(seconds=hold.lease_s),
     )
     _insert(row)
+    _insert_lines.all(*[ReservationLine(reservation=row, period_id=t.period, amount=t.amount) for t in takings])
 
 
-def settle(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
-    """Closes the holds of calls that reached a provider; how many were still held is returned. A repeat closes nothing."""
-    return _close(request_ids, state=Reservation.State.SETTLED, now=now)
+def _within_sizes(hold: Hold, *, under: Terms) -> Hold:
+    """Limits on the size of one prompt and one answer: the first refuses, the second makes the answer shorter."""
+    for limit in under.limits:
+        if limit.unit == Unit.PROMPT and hold.input > limit.cap and not limit.soft(hold.model):
+            raise LimitReached(limit, hold.input, switch_to=limit.switch_to)
+        if limit.unit == Unit.ANSWER and limit.cap < 1 and not limit.soft(hold.model):
+            raise LimitReached(limit, 1, switch_to=limit.switch_to)
+    most = under.most_output
+    if most is None or hold.output <= most:
+        return hold
+    return replace(hold, output=most, least_output=None if hold.least_output is None else min(hold.least_output, most))
 
 
-def release(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> int:
-    """Closes the holds of calls that cost nothing; a repeat closes nothing."""
-    return _close(request_ids, state=Reservation.State.RELEASED, now=now)
+def _takings(hold: Hold, *, under: Terms) -> list[Taking]:
+    """What the hold takes of each limit. What takes nothing (a free model of money) is not in its way."""
+    found = []
+    for limit in under.limits:
+        amount = _amount(limit, hold, tariff=under.tariff)
+        if amount:
+            found.append(Taking(limit, amount, soft=limit.soft(hold.model)))
+    return found
 
 
-def _close(request_ids: Iterable[uuid.UUID], *, state: str, now: dt.datetime) -> int:
+def _amount(limit: Limit, hold: Hold, *, tariff: bills.Tariff | None) -> int:
+    if limit.unit == Unit.COST:
+        if tariff is None or not tariff.known:
+            if limit.soft(hold.model):
+                return 0
+            raise LimitReached(limit, 0, unpriced=True, switch_to=limit.switch_to)
+        return tariff.most(input=hold.input, output=hold.output)
+    return _counted(limit.unit, requests=hold.requests, input=hold.input, output=hold.output)
+
+
+def _counted(unit: str, *, requests: int, input: int, output: int) -> int:  # tokens that go in
+    """How much of a unit that is not money these are."""
+    return {
+        Unit.REQUESTS: requests,
+        Unit.AT_ONCE: requests,
+        Unit.TOKENS: input + output,
+        Unit.INPUT: input,
+        Unit.OUTPUT: output,
+    }.get(Unit(unit), 0)
+
+
+def _smaller(hold: Hold, takings: list[Taking], *, under: Terms) -> tuple[Hold, list[Taking]]:
+    """The hold with a shorter answer, where that is allowed and is what it lacks; else LimitReached."""
+    now = _as_they_are(takings)
+    lacking = [t for t in now if not t.soft and t.limit.used + t.amount > t.limit.cap]
+    if not lacking:
+        raise _refusal(now, only_held=True)
+    if hold.least_output is None or hold.least_output >= hold.output:
+        raise _refusal(lacking)
+    output = hold.output
+    for taking in lacking:
+        output = min(output, _longest(hold, taking, tariff=under.tariff))
+    if output < hold.least_output:
+        raise _refusal(lacking)
+    shorter = replace(hold, output=output)
+    rows = {taking.limit.id: taking for taking in now}
+    again = [
+        replace(rows[limit.id], amount=_amount(limit, shorter, tariff=under.tariff))
+        for limit in under.limits
+        if limit.id in rows
+    ]
+    return shorter, [taking for taking in again if taking.amount]
+
+
+def _longest(hold: Hold, taking: Taking, *, tariff: bills.Tariff | None) -> int:
+    """The longest answer with which this hold fits into what is not used yet; below 0 when none does."""
+    room = taking.limit.cap - taking.limit.used
+    if taking.limit.unit == Unit.TOKENS:
+        return room - hold.input
+    if taking.limit.unit == Unit.OUTPUT:
+        return room
+    if taking.limit.unit != Unit.COST or tariff is None:
+        return -1
+    low, high = -1, hold.output
+    while low < high:
+        middle = (low + high + 1) // 2
+        if tariff.most(input=hold.input, output=middle) <= room:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _as_they_are(takings: list[Taking]) -> list[Taking]:
+    found = limits.again(taking.limit for taking in takings)
+    return [replace(t, limit=found[t.period]) for t in takings if t.period in found]
+
+
+def _refusal(takings: list[Taking], *, only_held: bool = False) -> LimitReached:
+    """Of several limits that refuse, the one that lasts longest."""
+    full = [t for t in takings if not t.soft and t.limit.used + t.limit.held * only_held + t.amount > t.limit.cap]
+    chosen = max(full or takings, key=lambda t: t.limit.ends_at)
+    return LimitReached(chosen.limit, chosen.amount, only_held=only_held, switch_to=chosen.limit.switch_to)
+
+
+# --- after it -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Closed:
+    """A hold that this very statement has closed."""
+
+    id: int
+    created_at: dt.datetime
+    input: int
+    output: int
+    cost_micro: int | None
+    lines: int
+
+
+def settle(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
+    """Closes the holds of calls that reached a provider and writes the ledger; which of them were still held is returned.
+
+    Costs are put on the rows, and what cannot be is cut to what can. A repeat settles nothing.
+    """
+    every = {call.request_id: call for call in calls}
+    closed = _close(every, state=Reservation.State.SETTLED, now=now)
+    by_id = {hold.id: (hold, every[request]) for request, hold in closed.items()}
+    entries = [_entry(call, hold=hold, now=now) for hold, call in by_id.values()]
+    _insert_entries.all(*entries)
+    if any(hold.lines for hold in closed.values()):
+        used = {}
+        for line in counters.lines(by_id):
+            _hold, call = by_id[line.reservation]
+            used[line] = _used(line, call)
+        counters.give(used, now=now)
+    return set(closed)
+
+
+def release(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> set[uuid.UUID]:
+    """Closes the holds of calls that never reached a provider or cost nothing there; a repeat releases nothing."""
+    closed = _close(request_ids, state=Reservation.State.RELEASED, now=now)
+    if any(hold.lines for hold in closed.values()):
+        counters.give(dict.fromkeys(counters.lines(hold.id for hold in closed.values()), 0), now=now)
+    return set(closed)
+
+
+def _close(request_ids: Iterable[uuid.UUID], *, state: str, now: dt.datetime) -> dict[uuid.UUID, _Closed]:
     ids = list(request_ids)
     if not ids:
+        return {}
+    rows = fetch(_CLOSE.format(ids=marks(ids)), state, now, *ids)
+    return {limits.as_uuid(request): _Closed(pk, limits.as_moment(at), *rest) for pk, request, at, *rest in rows}
+
+
+def _entry(call: Invocation, *, hold: _Closed, now: dt.datetime) -> LedgerEntry:
+    clamped = _clamp(call, hold=hold)
+    bills.put_on(call, at=hold.created_at)
+    return LedgerEntry(
+        request_id=call.request_id,
+        attempt=call.attempts,
+        kind=LedgerEntry.Kind.SETTLE,
+        reserved_at=hold.created_at,
+        at=now,
+        requests=requests_of(call),
+        clamped=clamped,
+        overrun=call.input_tokens > hold.input or call.output_tokens > hold.output,
+        **{name: getattr(call, name) for name in _COPIED},
+    )
+
+
+_COPIED = (
+    "source", "person", "person_name", "team", "team_name", "key", "provider", "provider_name", "model", "model_name",
+    "outcome", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "estimated", "price", "currency",
+    "cost_micro", "organisation_currency", "organisation_cost_micro", "rate_micro",
+)  # fmt: skip
+
+
+def requests_of(call: Invocation) -> int:
+    """A title is nobody's question: it counts with what it takes, not as one more."""
+    return 0 if call.source == "title" else 1
+
+
+def _clamp(call: Invocation, *, hold: _Closed) -> bool:
+    """Cuts what cannot have been: more answer than was allowed, more prompt than there were bytes. Says whether it had to."""
+    said = (call.input_tokens, call.output_tokens)
+    if not hold.input and not hold.output:
+        return False  # held by an earlier version, which did not tell them apart
+    call.input_tokens = max(0, min(call.input_tokens, ABSURD * hold.input))
+    call.output_tokens = max(0, min(call.output_tokens, hold.output))
+    call.cached_tokens = max(0, min(call.cached_tokens, call.input_tokens))
+    call.reasoning_tokens = max(0, min(call.reasoning_tokens, call.output_tokens))
+    if call.estimated or said == (call.input_tokens, call.output_tokens):
+        return False  # an estimate of ours is no claim of the provider's
+    log.error("call %s: a usage that cannot be (%d in, %d out) was cut to what was held", call.request_id, *said)
+    return True
+
+
+def _used(line: Line, call: Invocation) -> int:
+    if line.unit == Unit.COST:
+        # Its price was known when it was accepted. Should nobody know it any more, what was held counts.
+        return line.amount if call.organisation_cost_micro is None else call.organisation_cost_micro
+    if line.unit == Unit.AT_ONCE:
         return 0
-    return execute(_CLOSE.format(ids=marks(ids)), state, now, *ids)
+    return _counted(line.unit, requests=requests_of(call), input=call.input_tokens, output=call.output_tokens)
+
+
+def correct(
+    request_id: uuid.UUID, *, tokens: tuple[int, int] = (0, 0), cost_micro: int = 0, requests: int = 0, reason: str,
+    by: uuid.UUID | None, now: dt.datetime,
+) -> LedgerEntry:  # fmt: skip
+    """A further entry for a settled call: more or (negative) less input and output, money of the organisation's, requests.
+
+    Part of the caller's transaction. Raises LookupError for a call without a settlement, ValueError for less than nothing.
+    """
+    settled = Reservation.objects.select_for_update().filter(request_id=request_id, state=Reservation.State.SETTLED)
+    row = settled.first()
+    if row is None:
+        raise LookupError(request_id)
+    so_far = list(LedgerEntry.objects.filter(request_id=request_id).order_by("pk"))
+    first = next(entry for entry in so_far if entry.kind == LedgerEntry.Kind.SETTLE)
+    entry = LedgerEntry(
+        request_id=request_id,
+        attempt=sum(e.kind == LedgerEntry.Kind.CORRECTION for e in so_far) + 1,
+        kind=LedgerEntry.Kind.CORRECTION,
+        reserved_at=first.reserved_at,
+        at=now,
+        requests=requests,
+        reason=reason,
+        by=by,
+        **{name: getattr(first, name) for name in _OF_THE_CALL},
+    )
+    entry.input_tokens, entry.output_tokens = tokens
+    entry.organisation_cost_micro = cost_micro if first.organisation_cost_micro is not None else None
+    every = [*so_far, entry]
+    sums = {name: sum(getattr(e, name) or 0 for e in every) for name in ("requests", *_WHOLE)}
+    if min(sums.values()) < 0:
+        raise ValueError("a correction cannot take more back than was counted")
+    _insert_entries(entry)
+    counters.count({line: _of_entry(line.unit, entry) for line in counters.lines([row.pk])}, now=now)
+    return entry
+
+
+_OF_THE_CALL = (
+    "source", "person", "person_name", "team", "team_name", "key", "provider", "provider_name", "model", "model_name",
+    "organisation_currency",
+)  # fmt: skip
+_WHOLE = ("input_tokens", "output_tokens", "organisation_cost_micro")
+
+
+def _of_entry(unit: str, entry: LedgerEntry) -> int:
+    """How much of a unit an entry counts."""
+    if unit == Unit.COST:
+        return entry.organisation_cost_micro or 0
+    if unit == Unit.AT_ONCE:
+        return 0
+    return _counted(unit, requests=entry.requests, input=entry.input_tokens, output=entry.output_tokens)

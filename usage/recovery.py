@@ -16,9 +16,10 @@ def settle_expired(*, now: dt.datetime) -> int:
     done = 0
     for hold in over[:500]:
         with transaction.atomic():
-            if not quotas.settle([hold.request_id], now=now):
+            call = _invocation(hold, now=now)
+            if not quotas.settle([call], now=now):
                 continue  # somebody was first
-            invocations.record([_invocation(hold, now=now)])
+            invocations.record([call])
         done += 1
     return done
 

@@ -24,6 +24,11 @@ NO_PAGES: dict[str, str] = {
     "api:v1:me": "for programs",
     "api:v1:keys": "for programs",
     "api:v1:key": "for programs",
+    "chat:limit": "a part of the chat's page, which is shown",
+    "usage:export": "a file",
+    "limits:export": "a file",
+    "prices:export": "a file",
+    "prices:rates_export": "a file",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

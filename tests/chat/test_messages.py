@@ -11,7 +11,7 @@ from django.db import connection
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import clock
-from accounts.models import User
+from accounts.models import Organisation, User
 from chat import endings, messages
 from chat.models import Conversation, Generation, Message
 from chat.recovery import leaked_holds, overdue
@@ -46,7 +46,10 @@ def test_a_send_writes_question_answer_job_and_hold_and_moves_the_leaf(ada: User
     assert (sent.answer.text, sent.answer.depth, sent.answer.parent) == ("", 1, sent.question)
     assert (sent.generation.state, sent.generation.attempt, sent.generation.start_offset) == (State.QUEUED, 0, 0)
     hold = Reservation.objects.get()
-    assert (hold.request_id, hold.state, hold.person, hold.tokens) == (sent.generation.uuid, "held", ada.uuid, 8_000)
+    assert (hold.request_id, hold.state, hold.person) == (sent.generation.uuid, "held", ada.uuid)
+    assert sent.generation.request["most"] == {"input": hold.input_tokens, "output": hold.output_tokens}
+    # the question and the instructions with a margin, and the usual answer: nothing like the whole window
+    assert (hold.input_tokens < 100, hold.output_tokens, hold.tokens) == (True, 4_096, hold.input_tokens + 4_096)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -269,10 +272,11 @@ def test_a_send_costs_a_fixed_number_of_statements(
     ada: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     asks_for_the_time = int(connection.vendor == "postgresql")  # two of the others are the test's own savepoint
-    with django_assert_num_queries(10 + asks_for_the_time):
+    Organisation.get()
+    with django_assert_num_queries(11 + asks_for_the_time):  # one looks which limits apply
         sent = ask(ada)
     finish_all()
-    with django_assert_num_queries(10 + asks_for_the_time):
+    with django_assert_num_queries(11 + asks_for_the_time):
         ask(ada, conversation=sent.conversation)
 
 

@@ -33,8 +33,9 @@ def test_every_period_names_a_task_that_celery_knows() -> None:
 
 
 def _hold(**more: Any) -> quotas.Hold:
-    hold = quotas.Hold(uuid.uuid4(), "title", uuid.uuid4(), None, None, None, tokens=100, estimate=7, **more)
-    quotas.reserve(hold, now=clock.now() - dt.timedelta(minutes=10))
+    hold = quotas.Hold(uuid.uuid4(), "title", uuid.uuid4(), None, None, None, input=60, output=40, estimate=7, **more)
+    now = clock.now() - dt.timedelta(minutes=10)
+    quotas.reserve(hold, under=quotas.look(person=hold.person, key=None, model=None, now=now), now=now)
     return hold
 
 

@@ -12,9 +12,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from portal.management.commands import setup
 from providers import environment
+from usage.models import Quota
 
 pytestmark = pytest.mark.django_db
 
@@ -41,6 +42,21 @@ def test_without_settings_the_first_administrator_gets_a_one_time_password() -> 
         True,
     )
     assert person.check_password(found[1])
+
+
+def test_a_fresh_portal_begins_with_limits_and_only_a_fresh_one(settings: Settings) -> None:
+    settings.FIRST_LIMITS = ""
+    line = "It begins with limits: 1,000 questions a day for all together, 200 questions a day for each person"
+    assert run().splitlines()[1:] == [line]
+    found = Quota.objects.order_by("pk").values_list("scope", "unit", "period", "amount", "at_limit")
+    assert list(found) == [
+        ("organisation", "requests", "day", 1_000, "block"),
+        ("each", "requests", "day", 200, "block"),
+    ]
+    assert list(AuditEvent.objects.filter(action="limit.added").values_list("actor_kind", flat=True)) == ["command"] * 2
+    Quota.objects.update(removed_at=datetime.now(UTC))
+    User.objects.all().delete()
+    assert run().splitlines()[1:] == []
 
 
 def test_a_given_password_is_kept_and_not_printed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -39,6 +39,8 @@ PAUSES = [
     (Kind.HAND_BACK, []),
     (Kind.NO_MODEL, []),
     (Kind.INTERNAL, []),
+    (Kind.LIMIT_REACHED, []),
+    (Kind.LIMIT_HELD, []),
 ]
 
 

@@ -56,7 +56,7 @@ OPEN = (
 """Open, or closed to everybody."""
 
 CONVERSATION = (
-    Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/bin/"),
+    Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/limit/ chat/bin/"),
     Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/"),
     Group(
         OWNERS,
@@ -73,9 +73,11 @@ CONVERSATION = (
     ),
 )
 ONESELF = (
+    Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
     Group(SIGNED_IN, FORM, "me/ me/notices/"),
+    Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
+    Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
-    Group(SIGNED_IN, WRITE, "me/house-rules/"),
     Group(SIGNED_IN, FORM, "me/email/ me/keys/new/", confirmed=True),
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
@@ -113,6 +115,7 @@ ONESELF = (
 )
 """A person's own settings, keys and sign-ins."""
 
+LIMITS = ("usage.change_quota",)
 SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
@@ -142,6 +145,45 @@ ADMINISTRATION = (
         """setup/models/provider/<uuid:uuid>/names/ setup/models/provider/<uuid:uuid>/fetch/
         setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
+    ),
+    Group(
+        SETUP,
+        READ,
+        "setup/prices/ setup/prices/export/ setup/prices/rates/export/",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        FORM,
+        "setup/prices/<uuid:model>/<uuid:provider>/ setup/prices/rates/",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        """setup/prices/fill/ setup/prices/file/ setup/prices/<uuid:uuid>/remove/ setup/prices/rates/file/
+        setup/prices/rates/<uuid:uuid>/remove/""",
+        needs=("providers.change_provider",),
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        "setup/prices/rates/currency/",
+        needs=("providers.change_provider", "accounts.change_organisation"),
+    ),
+    Group(SETUP, READ, "setup/limits/ setup/limits/export/ setup/limits/people/<uuid:person>/", needs=LIMITS),
+    Group(
+        SETUP,
+        FORM,
+        """setup/limits/new/ setup/limits/<uuid:uuid>/ setup/limits/requests/<uuid:uuid>/
+        setup/limits/calls/<uuid:uuid>/""",
+        needs=LIMITS,
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        "setup/limits/many/ setup/limits/file/ setup/limits/shown/ setup/limits/<uuid:uuid>/remove/",
+        needs=LIMITS,
     ),
     Group(SETUP, READ, "setup/company-sign-in/", needs=("accounts.view_ssoconnection",)),
     Group(
@@ -242,6 +284,7 @@ PROGRAMMING = (
     Group(api(), READ, "api/v1/me/"),
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
+    Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
     # No key makes or rolls a key, whatever its scopes.
     Group(api(lacking=("narrow", "program"), **_KEYS), WRITE, "api/v1/keys/"),
     Group(api(lacking=("narrow",), **_OTHERS), (*READ, "DELETE"), "api/v1/keys/<uuid:uuid>/"),
@@ -262,7 +305,7 @@ _TABLES = {
     "accounts/organisation": "add delete",
     "providers/provider": "",
     "providers/languagemodel": "",
-    "providers/price": "change delete",
+    "providers/price": "add change delete",
 }
 """Django's plain administration: its tables, and what is closed in each although Django would open it."""
 

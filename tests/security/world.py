@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission
 from django.core import signing
 from django.utils import timezone
 
-from accounts import api_keys, email_change, one_time_links, sso_secrets
+from accounts import api_keys, clock, email_change, one_time_links, sso_secrets
 from accounts.invitations import digest_of
 from accounts.models import (
     ApiKey,
@@ -40,6 +40,9 @@ from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
+from tests.usage import making
+from usage import quotas
+from usage.models import ExchangeRate, LedgerEntry, Quota, QuotaRequest
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -55,6 +58,7 @@ class World:
         self._make_models()
         self._make_people()
         self._make_chat()
+        self._make_call()
         self._make_credentials()
         self._make_doors()
 
@@ -67,6 +71,9 @@ class World:
         self.model = LanguageModel.objects.create(slug="demo", name="Demo", enabled=True)
         self.route = ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
         self.price = Price.objects.create(model=self.model, provider=self.provider)
+        later = timezone.now() + dt.timedelta(days=1)
+        self.coming = Price.objects.create(model=self.model, provider=self.provider, effective_from=later)
+        self.rate = ExchangeRate.objects.create(currency="CNY", into="USD", rate_micro=140_000, effective_from=later)
         self.connection = SsoConnection.objects.create(
             kind="oidc", slug="company", name="Example", server_url="http://127.0.0.1:9", client_id="portal",
             secret=sso_secrets.encrypt("a secret of twelve and more"), email_domains="example.com",
@@ -80,6 +87,13 @@ class World:
         )
         self.team, self.other_team = Team.objects.create(name="Team"), Team.objects.create(name="Other team")
         self.password = PASSWORD
+        self.quota = Quota.objects.create(
+            scope="person", subject=self.owner.uuid, subject_name="Owner", unit="requests", period="day", amount=500
+        )
+        self.request_for_more = QuotaRequest.objects.create(
+            quota=Quota.objects.create(scope="each", unit="tokens", period="month", amount=10**9),
+            person=self.stranger.uuid, person_name="Stranger", reason="A report",
+        )  # fmt: skip
         self.membership = Membership.objects.create(user=self.owner, team=self.team)
         Membership.objects.create(user=self.teammate, team=self.team, role=Membership.Role.MANAGER)
         self.staff = User.objects.create(email="staff@example.com", password=known, is_staff=True)
@@ -101,6 +115,11 @@ class World:
         self.question = self.sent.question
         self.binned = asked(self.owner, "deleted").conversation
         organising.delete(self.owner, conversation=self.binned)
+
+    def _make_call(self) -> None:
+        hold = making.reserve(making.hold(self.teammate), now=clock.now())
+        quotas.settle([making.call(hold, now=clock.now())], now=clock.now())
+        self.entry = LedgerEntry.objects.get(request_id=hold.request_id)
 
     def _make_credentials(self) -> None:
         self.secrets: dict[str, str] = {}
@@ -189,9 +208,17 @@ class World:
             ("me/keys/", (self.key.uuid,)),
             ("me/team/", (self.team.uuid,)),
             ("me/sign-ins/", (self.login_session.uuid,)),
+            ("me/usage/ask/", (self.quota.uuid,)),
+            ("setup/limits/requests/", (self.request_for_more.uuid,)),
+            ("setup/limits/people/", (self.owner.uuid,)),
+            ("setup/limits/calls/", (self.entry.uuid,)),
+            ("setup/limits/", (self.quota.uuid,)),
             ("setup/models/connect/", ("openai",)),
             ("setup/models/provider/", (provider.uuid,)),
             ("setup/models/", (self.model.uuid,)),
+            ("setup/prices/<uuid:uuid>/remove/", (self.coming.uuid,)),
+            ("setup/prices/rates/", (self.rate.uuid,)),
+            ("setup/prices/", (self.model.uuid, provider.uuid)),
             ("setup/company-sign-in/new/", ("oidc",)),
             ("setup/company-sign-in/", (self.connection.uuid,)),
             ("setup/keys/", (self.key.uuid,)),

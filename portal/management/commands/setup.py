@@ -27,6 +27,7 @@ from accounts import audit
 from accounts.models import User
 from providers import environment
 from providers.models import ModelRoute, Provider
+from usage import rules
 
 KEPT = 5
 """Backups made before an upgrade that are kept; older ones go."""
@@ -66,6 +67,8 @@ class Command(BaseCommand):
         welcome = first_administrator(address)
         if welcome:
             self.stdout.write(welcome)
+            if limited := first_limits():
+                self.stdout.write(limited)
         if report:
             write(report)
 
@@ -138,6 +141,16 @@ def first_administrator(address: str) -> str:
         audit.record("person.added", actor_kind="command", target=made, changes=changes)
     said = "with the password from ADMIN_PASSWORD" if given else f"one-time password {password}"
     return f"Sign in at {address}/ as {email}, {said}"
+
+
+def first_limits() -> str:
+    """A fresh portal has limits, unless FIRST_LIMITS=none; the line to say about it, or nothing."""
+    if settings.FIRST_LIMITS == "none":
+        return ""
+    made = rules.first_limits()
+    words = {"organisation": "for all together", "each": "for each person"}
+    told = ", ".join(f"{quota.amount:,} questions a day {words[quota.scope]}" for quota in made)
+    return f"It begins with limits: {told}" if made else ""
 
 
 def write(report: Path) -> None:

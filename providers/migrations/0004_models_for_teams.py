@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0007_sign_in_counts'),
-        ('providers', '0001_initial'),
+        ('providers', '0003_answer_tokens'),
     ]
 
     operations = [
