@@ -29,7 +29,17 @@ PLANTED: dict[str, frozenset[str]] = {
     "accounts.Registration": frozenset({"name", "email"}),
     "accounts.Mail": frozenset({"to", "subject", "error"}),
     "accounts.SsoConnection": frozenset(
-        {"name", "server_url", "client_id", "agent_id", "scopes", "group_claim", "email_domains", "secret_tail"}
+        {
+            "name",
+            "server_url",
+            "client_id",
+            "agent_id",
+            "scopes",
+            "group_claim",
+            "staff_group",
+            "email_domains",
+            "secret_tail",
+        }
     ),
     "accounts.SsoTeam": frozenset({"group"}),
     "accounts.Notice": frozenset({"by"}),

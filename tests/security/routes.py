@@ -200,6 +200,8 @@ ADMINISTRATION = (
         setup/company-sign-in/<uuid:uuid>/switch/""",
         needs=("accounts.change_ssoconnection",),
     ),
+    # It gives rights: superusers only.
+    Group(SETUP, WRITE, "setup/company-sign-in/<uuid:uuid>/staff/", without=("accounts.view_user",), confirmed=True),
     Group(SETUP, FORM, "setup/company-sign-in/<uuid:uuid>/remove/", needs=("accounts.delete_ssoconnection",)),
     Group(SETUP, READ, "setup/audit/", needs=("accounts.view_auditevent",)),
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
