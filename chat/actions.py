@@ -18,7 +18,7 @@ from django.views.decorators.http import require_POST
 from accounts import house_rules
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
-from chat import forms, live, messages, page, queries
+from chat import allowance, forms, live, messages, page, queries
 from chat.models import Conversation, Message
 from chat.views import refusal, signed_in, whole_page
 from chat.watch import watcher
@@ -127,6 +127,15 @@ def _model(request: HttpRequest, asked: forms.Asked) -> LanguageModel | None:
     return found
 
 
+def _named(request: HttpRequest, asked: forms.Asked, *, home: list[Conversation]) -> LanguageModel | None:
+    """The model that was meant: the one that was named, else the conversation's, else the first."""
+    models = page.models_of(request)
+    known = [
+        each for each in models if each.slug == asked.model or (home and not asked.model and each == home[0].model)
+    ]
+    return next(iter([*known, *models]), None)
+
+
 def _carried_out(
     request: HttpRequest, verb: Verb, *, home: list[Conversation], question: Message | None = None
 ) -> HttpResponse:
@@ -138,6 +147,7 @@ def _carried_out(
         sent = verb(asked)
     except messages.Refused as refused:
         if wants_json(request) or request.content_type == "application/json":
+            refused.extra |= allowance.told(refused, request=request, model=_named(request, asked, home=home))
             return refusal(request, refused)
         # The same key again would be the same refused send only if the words are the same: a new key is never wrong.
         return whole_page(
@@ -146,6 +156,7 @@ def _carried_out(
             question=question,
             text=asked.text,
             refused=refused,
+            model=_named(request, asked, home=home),
         )
     if wants_json(request):
         return JsonResponse(_accepted(request, sent), status=202)

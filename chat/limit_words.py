@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Any
 
-from django.utils import formats
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from chat.notes import together
 from chat.refusals import Refused
 from providers.models import LanguageModel
-from usage import periods
-from usage.limit_models import Period, Scope, Unit
+from usage.limit_models import Scope, Unit
+from usage.limit_words import a_period, amount, moment, number
 from usage.limits import Limit
 from usage.quotas import LimitReached
 
-MILLION = 1_000_000
-
 
 def refusal(reached: LimitReached, *, model: LanguageModel, zone: str, currency: str) -> Refused:
-    """What is answered to whoever asked. Programs read `scope`, `unit`, `used`, `held`, `limit`, `resets_at`."""
+    """What is answered to whoever asked. Programs read `quota`, `scope`, `unit`, `used`, `held`, `limit`, `resets_at`."""
     limit = reached.limit
     extra = facts(limit, needs=reached.needs)
     if reached.unpriced:
@@ -30,7 +25,7 @@ def refusal(reached: LimitReached, *, model: LanguageModel, zone: str, currency:
         }
         return Refused(403, "no_price", together([text, _("Use another model, or tell your administrator.")]), extra)
     if limit.unit == Unit.PROMPT:
-        values = {"size": _number(reached.needs), "most": _number(limit.cap)}
+        values = {"size": number(reached.needs), "most": number(limit.cap)}
         text = _("The question with its history has %(size)s tokens; %(most)s are allowed. Start a new chat.") % values
         return Refused(413, "prompt_too_large", text, extra)
     return Refused(429, "limit_reached", together(_sentences(limit, zone=zone, currency=currency)), extra)
@@ -40,6 +35,7 @@ def facts(limit: Limit, *, needs: int = 0) -> dict[str, Any]:
     """A limit for programs: whole numbers in its unit (money in micro-units), the moment in UTC."""
     resets = limit.resets_at
     return {
+        "quota": str(limit.quota),
         "scope": limit.scope,
         "unit": limit.unit,
         "period": limit.period,
@@ -68,36 +64,3 @@ def _sentences(limit: Limit, *, zone: str, currency: str) -> list[str]:
     if limit.resets_at is not None:
         said.append(_("It returns on %(when)s.") % {"when": moment(limit.resets_at, zone=zone)})
     return said
-
-
-def amount(value: int, *, unit: str, currency: str) -> str:
-    """“12 questions”, “4,096 tokens”, “3.50 USD”."""
-    if unit == Unit.COST:
-        return f"{formats.number_format(value / MILLION, decimal_pos=2, use_l10n=True, force_grouping=True)} {currency}"
-    if unit == Unit.REQUESTS:
-        return ngettext("%(n)s question", "%(n)s questions", value) % {"n": _number(value)}
-    if unit == Unit.AT_ONCE:
-        return ngettext("%(n)s answer at once", "%(n)s answers at once", value) % {"n": _number(value)}
-    return ngettext("%(n)s token", "%(n)s tokens", value) % {"n": _number(value)}
-
-
-def a_period(amount: str, *, period: str) -> str:
-    """“12 questions a day”."""
-    words = {
-        Period.MINUTE: _("%(amount)s a minute"),
-        Period.HOUR: _("%(amount)s an hour"),
-        Period.DAY: _("%(amount)s a day"),
-        Period.WEEK: _("%(amount)s a week"),
-        Period.MONTH: _("%(amount)s a month"),
-    }
-    return words.get(Period(period), "%(amount)s") % {"amount": amount}
-
-
-def moment(at: dt.datetime, *, zone: str) -> str:
-    """“1 December 2026, 00:00 (Asia/Shanghai)”: a day, a time and a zone, so that nobody has to guess."""
-    local = at.astimezone(periods.zone(zone))
-    return f"{formats.date_format(local.date(), 'DATE_FORMAT')}, {local:%H:%M} ({zone})"
-
-
-def _number(value: int) -> str:
-    return formats.number_format(value, use_l10n=True, force_grouping=True)

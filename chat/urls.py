@@ -11,6 +11,7 @@ urlpatterns = [
     path("", views.new, name="new"),
     path("list/", views.conversations, name="list"),
     path("token/", views.token, name="token"),
+    path("limit/", views.limit, name="limit"),
     path("bin/", organising_views.bin_, name="bin"),
     path("bin/empty/", organising_views.empty, name="empty_bin"),
     path("messages/", actions.send, name="send"),

@@ -23,7 +23,7 @@ from django.views.decorators.http import require_safe
 from accounts import house_rules
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
-from chat import live, messages, organising, page, picker, queries, sent
+from chat import allowance, live, messages, organising, page, picker, queries, sent
 from chat.models import ACTIVE, Conversation, Generation, Message
 from providers.models import LanguageModel
 
@@ -107,6 +107,7 @@ def whole_page(
         "text": text or (question.text if question else ""),
         "client_id": client_id or messages.new_client_id(),
         "refused": refused,
+        "allowance": allowance.of(request, model=chosen, refused=refused),
         "rules": house_rules.to_read(user, organisation=organisation_of(request)),
         **side(request),
     }
@@ -169,6 +170,7 @@ def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if given(request, "part", length=8) == "end":
         if given(request, "seen", length=1):  # the tab is looked at: it is no news in the list
             organising.see(page.person(request), conversation=found.conversation)
+        context["allowance"] = allowance.of(request, model=found.conversation.model)
         context["row"] = page.row_of(request, found.conversation, running=turn.active)
     return render(request, "chat/_message.html", context)
 
@@ -179,6 +181,16 @@ def source(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The words of one turn as they were written: an answer's are Markdown."""
     found = queries.message_for(page.person(request), uuid)
     return HttpResponse(found.text, content_type="text/plain; charset=utf-8")
+
+
+@never_cache
+@require_safe
+@signed_in
+def limit(request: HttpRequest) -> HttpResponse:
+    """What is left for a model (`?model=`) and whether a limit is in the way: for a page that chooses another or comes back to sight."""
+    named = given(request, "model", length=200)
+    model = next((each for each in page.models_of(request) if each.slug == named), None)
+    return HttpResponse(allowance.html(request, model=model))
 
 
 @never_cache

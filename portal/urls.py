@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/", include(sso_urls.door)),
     path("me/", include((sso_urls.mine, "company"))),
     path("me/keys/", include("accounts.api_keys_urls")),
+    path("me/usage/", include("usage.mine_urls")),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),

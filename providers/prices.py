@@ -37,9 +37,11 @@ class Draft:
     origin: str = Price.Origin.ENTERED
 
 
-def pairs(query: str = "") -> QuerySet[ModelRoute]:
+def pairs(query: str = "", *, only_on: bool = False) -> QuerySet[ModelRoute]:
     """What can have a price: each model at each provider that serves it; those that are on first. `query`: part of a name."""
     routes = ModelRoute.objects.select_related("model", "provider")
+    if only_on:
+        routes = routes.filter(enabled=True, provider__enabled=True, model__enabled=True)
     if query:
         routes = routes.filter(
             Q(model__name__icontains=query) | Q(model__slug__icontains=query) | Q(provider__name__icontains=query)
@@ -50,8 +52,7 @@ def pairs(query: str = "") -> QuerySet[ModelRoute]:
 def unpriced() -> QuerySet[ModelRoute]:
     """Of these the ones that colleagues can reach and that have no price in force: what they cost is unknown."""
     priced = Price.objects.filter(model=OuterRef("model"), provider=OuterRef("provider"), effective_from__lte=Now())
-    on = pairs().filter(enabled=True, provider__enabled=True, model__enabled=True)
-    return on.filter(~Exists(priced))
+    return pairs(only_on=True).filter(~Exists(priced))
 
 
 def in_force(routes: Iterable[ModelRoute]) -> dict[Key, Price]:

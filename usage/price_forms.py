@@ -42,7 +42,7 @@ class Starting(forms.Form):
     """Something that holds from a day on."""
 
     starts = forms.DateField(
-        label=_("From"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=_("Begins on"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
     def __init__(self, *args: Any, tz: ZoneInfo, **kwargs: Any) -> None:

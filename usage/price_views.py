@@ -47,13 +47,15 @@ def show(request: HttpRequest, *, upload: File | None = None) -> HttpResponse:
     """The page; `upload` is a form that was refused."""
     ours = organisation_of(request).currency
     query = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST]
-    shown = Paginator(prices.pairs(query), PAGE).get_page(request.GET.get("page"))
+    everything = bool(query or request.GET.get("all"))
+    shown = Paginator(prices.pairs(query, only_on=not everything), PAGE).get_page(request.GET.get("page"))
     routes = list(shown)
     in_force, to_come = prices.in_force(routes), prices.to_come(routes)
     unpriced = list(prices.unpriced()[:MOST_UNPRICED])
     calls = unknown_calls(route.model.uuid for route in unpriced) if unpriced else {}
     context = {
         "query": query,
+        "everything": everything,
         "shown": shown,
         "rows": [_row(route, in_force=in_force, to_come=to_come) for route in routes],
         "unpriced": [(route, calls.get(route.model.uuid, 0)) for route in unpriced],

@@ -6,7 +6,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
 from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
-from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, User, UserManager
+from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, UsageShown, User, UserManager
 from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
 from accounts.models.tries import Notice, Tries
 
@@ -29,6 +29,7 @@ __all__ = [
     "Team",
     "Theme",
     "Tries",
+    "UsageShown",
     "User",
     "UserManager",
 ]

@@ -25,6 +25,14 @@ class SecondFactor(models.TextChoices):
     ALL = "all", _("demanded of everybody")
 
 
+class UsageShown(models.TextChoices):
+    """As what colleagues see what is left to them."""
+
+    MONEY = "money", _("money")
+    TOKENS = "tokens", _("tokens")
+    SHARE = "share", _("a share of 100 %")
+
+
 class Organisation(models.Model):
     """The one company that this installation serves: exactly one row, made by the first migration."""
 
@@ -49,6 +57,9 @@ class Organisation(models.Model):
     )
     contact = models.CharField(_("whom to ask"), max_length=200, blank=True)
     currency = models.CharField(_("currency"), max_length=3, default="USD")
+    usage_shown = models.CharField(
+        _("what colleagues see of their use"), max_length=8, choices=UsageShown.choices, default=UsageShown.SHARE
+    )
     open_domains = models.TextField(
         _("domains that may register"),
         blank=True,

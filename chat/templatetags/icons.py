@@ -16,6 +16,7 @@ PATHS = {
     "close": "M6 6l12 12M18 6L6 18",
     "continue": "M5 12h13M13 7l5 5-5 5",
     "keys": "M3 7h18v10H3zM7 10.5h.01M11 10.5h.01M15 10.5h.01M8 14h8",
+    "use": "M4 20V10M10 20V4M16 20v-7M21 20H3",
     "down": "M12 5v13M6 12l6 6 6-6",
     "edit": "M4 20h4L19 9l-4-4L4 16zM13 7l4 4",
     "fold": "M9 6l6 6-6 6",

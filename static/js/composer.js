@@ -1,4 +1,5 @@
 // The box: one send for one press, text that stays until the server has it, the question that waits for its turn.
+import * as allowance from "./allowance.js";
 import { Draft } from "./draft.js";
 import * as keys from "./keys.js";
 import { insist, Refusal, key } from "./net.js";
@@ -55,9 +56,38 @@ export class Composer {
       else this.stopEditing();
     });
     chip.querySelector("button").addEventListener("click", () => this.takeBack());
+    document.addEventListener("click", (event) => this.use(event));
+    document.getElementById("choose")?.addEventListener("change", () => this.lookAgain());
+    document.addEventListener("visibilitychange", () => document.hidden || !allowance.stopped() || this.lookAgain());
     addEventListener("offline", () => this.trouble("network", true));
     addEventListener("online", () => this.trouble("network", false));
     if (matchMedia("(hover: hover)").matches) box.focus();
+  }
+
+  // Another model that the notice names: chosen, and asked at once.
+  use(event) {
+    const button = event.target.closest?.("[data-use]");
+    if (!button) return;
+    event.preventDefault();
+    const other = [...form.elements].find((each) => each.type === "radio" && each.name === "model" && each.value === button.value);
+    if (!other) return;
+    other.click();
+    allowance.clear();
+    this.buttons();
+    this.submit();
+  }
+
+  // What is left may have changed: another model is chosen, or the page was out of sight while a limit stood in the way.
+  lookAgain() {
+    allowance.look(form.elements.model?.value || "").then(() => this.buttons(), () => {});
+  }
+
+  // An answer has ended and was counted.
+  counted() { if (allowance.old()) this.lookAgain(); }
+
+  left(given) {
+    allowance.put(given);
+    this.buttons();
   }
 
   pressed(event) {
@@ -128,11 +158,12 @@ export class Composer {
     if (running?.article.dataset.stop) stop.setAttribute("formaction", running.article.dataset.stop);
     if (!running) stop.disabled = false;
     send.hidden = !!running && !box.value.trim();
+    send.disabled = allowance.stopped();
   }
 
   submit() {
     const text = box.value;
-    if (this.sending || !text.trim()) return;
+    if (this.sending || !text.trim() || allowance.stopped()) return;
     if (this.thread.running && !form.dataset.edits) {
       const { next } = this.draft.read();
       this.draft.write({ text: "", next: next === undefined ? text : `${next}\n\n${text}` });
@@ -228,7 +259,10 @@ export class Composer {
   refusal(error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401) this.signedOut();
-    else this.say(error.message || words.failed);
+    else if (error.notice) {
+      allowance.tell(error.notice);
+      this.buttons();
+    } else this.say(error.message || words.failed);
     if (error.status === 409) this.thread.look();
   }
 

@@ -4,9 +4,9 @@ import { words } from "./words.js";
 export class Refusal extends Error {
   constructor(status, error = {}) {
     super(error.message || "");
-    Object.assign(this, { status, code: error.code || "" });
-    // A server that is starting or overloaded: the same request, with the same key, is worth repeating.
-    this.passing = status >= 500 || status === 408 || status === 429;
+    Object.assign(this, { status, code: error.code || "", notice: error.notice || "" });
+    // A server that is starting or overloaded: the same request, with the same key, is worth repeating. A limit is not.
+    this.passing = status >= 500 || status === 408 || (status === 429 && !this.notice);
   }
 }
 

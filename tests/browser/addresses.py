@@ -24,6 +24,8 @@ NO_PAGES: dict[str, str] = {
     "api:v1:me": "for programs",
     "api:v1:keys": "for programs",
     "api:v1:key": "for programs",
+    "prices:export": "a file",
+    "prices:rates_export": "a file",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

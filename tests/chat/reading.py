@@ -17,6 +17,7 @@ from django.db import connections
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.session_store import stored
 from chat import live_app
 from chat.live import poll_url
 from chat.models import Generation
@@ -44,8 +45,13 @@ class Reader:
         self.user = user
         self.key = uuid.uuid4().hex
         Session.objects.create(
-            session_key=self.key, session_data="", expire_date=timezone.now() + dt.timedelta(hours=1)
+            session_key=stored(self.key), session_data="", expire_date=timezone.now() + dt.timedelta(hours=1)
         )
+
+    @property
+    def stored(self) -> str:
+        """What stands in the database for its key."""
+        return stored(self.key)
 
     def url(self, generation: Generation) -> str:
         return poll_url(generation, session_key=self.key, user=self.user)

@@ -19,7 +19,7 @@ from tests.chat import scene
 from tests.chat.asking import of
 from tests.chat.scene import Hands, State, answered, ask, new_id
 from tests.usage import making
-from usage.models import Invocation, LedgerEntry, QuotaPeriod, Reservation
+from usage.models import Invocation, LedgerEntry, Quota, QuotaPeriod, Reservation
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,7 @@ def test_at_the_limit_nothing_is_written_and_the_sender_is_told_all(ada: User) -
     assert (refused.status, refused.code) == (429, "limit_reached")
     extra = dict(refused.extra)
     resets = dt.datetime.fromisoformat(extra.pop("resets_at"))
+    assert extra.pop("quota") == str(Quota.objects.get().uuid)
     assert extra == {
         "scope": "each", "unit": "requests", "period": "day", "used": 1, "held": 0, "limit": 1, "needs": 1,
     }  # fmt: skip

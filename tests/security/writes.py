@@ -160,6 +160,8 @@ MODELS = (
     Write("setup/models/<uuid:uuid>/",
           {"name": "Other", "description": "one line", "context_window": "16000", "max_output_tokens": "2000"},
           "providers.LanguageModel: name description context_window max_output_tokens", "model"),
+    Write("setup/models/<uuid:uuid>/teams/", {"who": "teams", "teams": ["{w.team.uuid}"]},
+          "providers.LanguageModel: for_all; providers.LanguageModel_teams: +", "model"),
     Write("setup/models/<uuid:uuid>/order/", {"do": "off"}, "providers.LanguageModel: enabled position", "model"),
 )  # fmt: skip
 PRICES = (
