@@ -34,9 +34,9 @@ from accounts.models import Organisation, User
 from usage import rules
 Organisation.get()
 people = [User.objects.create(email=f"hammer{n}@example.com", password="!") for n in range(given["processes"])]
-rules.make(rules.Draft("organisation", "requests", "month", given["limit"]))
-rules.make(rules.Draft("each", "tokens", "day", 10**9))
-rules.make(rules.Draft("organisation", "output", "day", 10**9))
+rules.make(scope="organisation", unit="requests", period="month", amount=given["limit"])
+rules.make(scope="each", unit="tokens", period="day", amount=10**9)
+rules.make(scope="organisation", unit="output", period="day", amount=10**9)
 """
 FULLEST = """
 SELECT MAX(p.used + p.held) FROM usage_quotaperiod p JOIN usage_quota q ON q.id = p.quota_id WHERE q.unit = 'requests'

@@ -374,7 +374,7 @@ RENDER_EVERY_S = env.float("RENDER_EVERY_S", default=0.25)
 
 # --- Limits on what comes in ------------------------------------------------------------------------------------------
 MAX_QUESTION_CHARS = env.int("MAX_QUESTION_CHARS", default=200_000)
-FIRST_LIMITS = env.choice("FIRST_LIMITS", default="", of=("", "none"))  # of a fresh portal: usage.first_limits
+FIRST_LIMITS = env.choice("FIRST_LIMITS", default="", of=("", "none"))  # of a fresh portal: usage.rules.FIRST
 
 # --- What is kept ------------------------------------------------------------------------------------------------------
 # Deleted conversations rest so many days in the bin.

@@ -18,6 +18,7 @@ from accounts.administration import administrator
 from accounts.middleware import organisation_of
 from accounts.models import Organisation, User
 from providers.models import LanguageModel, ModelRoute, Provider
+from usage.overview import looked_at
 
 COOKIE = "setup_put_away"
 YEAR_S = 365 * 24 * 3600
@@ -60,7 +61,14 @@ def checklist(request: HttpRequest) -> Checklist | None:
     user = request.user
     if not isinstance(user, User) or not user.is_active or not user.is_staff:
         return None
-    items = (_model(user), _organisation(request, user=user), _people(user), _public_url(request), _mail())
+    items = (
+        _model(user),
+        _organisation(request, user=user),
+        _people(user),
+        _limit(user),
+        _public_url(request),
+        _mail(),
+    )
     return Checklist(items, put_away=request.COOKIES.get(COOKIE) == str(user.uuid))
 
 
@@ -94,6 +102,15 @@ def _people(user: User) -> Item:
         _("Makes a link with which your colleague comes in and chooses a password."),
         User.objects.filter(is_active=True).exclude(pk=user.pk).exists(),
         url=reverse("setup_accounts:invitations") if user.has_perm("accounts.add_user") else "",
+    )
+
+
+def _limit(user: User) -> Item:
+    return Item(
+        _("Set a limit"),
+        _("How much each person may use. What comes with the portal is a beginning: look at it once."),
+        looked_at(),
+        url=reverse("limits:all") if user.has_perm("usage.change_quota") else "",
     )
 
 

@@ -27,6 +27,7 @@ urlpatterns = [
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/prices/", include("usage.price_urls")),
+    path("setup/limits/", include("usage.limit_urls")),
     path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/keys/", include("accounts.api_keys_setup_urls")),
     path("setup/", include("accounts.setup_urls")),

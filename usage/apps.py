@@ -8,3 +8,11 @@ from django.apps import AppConfig
 class UsageConfig(AppConfig):
     name = "usage"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from django.utils.translation import gettext_lazy as _
+
+        from accounts import people_rights
+
+        names = tuple(f"usage.{action}_quota" for action in ("view", "add", "change"))
+        people_rights.register(people_rights.Bundle("limits", _("Set limits and answer requests for more"), names))

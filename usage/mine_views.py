@@ -26,7 +26,7 @@ from accounts.refusals import NotPossible
 from providers import money
 from providers.models import LanguageModel
 from usage import charts, limit_words, limits, moments, rules, spending, spent
-from usage.limit_models import TIMELESS, QuotaRequest
+from usage.limit_models import TIMELESS, Quota, QuotaRequest
 from usage.limits import Limit, Standing
 from usage.mine_forms import Asking
 from usage.spending import Used
@@ -188,6 +188,10 @@ def export(request: HttpRequest) -> HttpResponse:
     return answer
 
 
+def _quota(limit: Limit) -> Quota:
+    return Quota.objects.get(pk=limit.id)
+
+
 @never_cache
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
@@ -202,7 +206,8 @@ def ask(request: HttpRequest, quota: UUID) -> HttpResponse:
     form = Asking(request.POST if request.method == "POST" else None, limit=row.limit, currency=standing.currency)
     if request.method == "POST" and form.is_valid():
         try:
-            rules.ask(person, limit=row.limit, reason=form.cleaned_data["reason"], amount=form.cleaned_data["amount"])
+            given = form.cleaned_data
+            rules.ask(_quota(row.limit), person=person, reason=given["reason"], amount=given["amount"])
         except NotPossible as refused:
             form.add_error(None, str(refused.message))
         else:

@@ -98,7 +98,7 @@ def export_rates(organisation: Organisation) -> bytes:
 
 def plan_prices(content: bytes, organisation: Organisation) -> list[Line]:
     """What each line would do. Writes nothing. Raises Unreadable."""
-    lines = _read(content, headings=PRICE_HEADINGS, needs=("model", "provider"))
+    lines = table(content, headings=PRICE_HEADINGS, needs=("model", "provider"))
     routes = {
         (route.model.slug.casefold(), route.provider.name.casefold()): route
         for route in ModelRoute.objects.select_related("model", "provider")
@@ -123,12 +123,12 @@ def plan_prices(content: bytes, organisation: Organisation) -> list[Line]:
         words = f"{money.words(amounts['input_micro'], draft.currency)} / {money.words(amounts['output_micro'], draft.currency)}"
         return Line(number, what, "new", words, lambda request: prices.enter(route, draft, request=request))
 
-    return _judged(lines, judge, name=lambda cells: f"{cells['model']} · {cells['provider']}")
+    return judged(lines, judge, name=lambda cells: f"{cells['model']} · {cells['provider']}")
 
 
 def plan_rates(content: bytes, organisation: Organisation) -> list[Line]:
     """The same for rates."""
-    lines = _read(content, headings=RATE_HEADINGS, needs=("currency", "rate"))
+    lines = table(content, headings=RATE_HEADINGS, needs=("currency", "rate"))
     known, seen = list(rates.history(organisation.currency)), set[object]()
     tz = moments.zone(organisation)
 
@@ -151,7 +151,7 @@ def plan_rates(content: bytes, organisation: Organisation) -> list[Line]:
             number, currency, "new", words, lambda request: rates.enter(currency, rate, starts=starts, request=request)
         )
 
-    return _judged(lines, judge, name=lambda cells: cells["currency"])
+    return judged(lines, judge, name=lambda cells: cells["currency"])
 
 
 def take(lines: Sequence[Line], *, request: HttpRequest) -> int:
@@ -173,7 +173,8 @@ def as_text(content: bytes) -> str:
     return csv_file.text_of(content)
 
 
-def _read(content: bytes, *, headings: dict[str, set[str]], needs: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+def table(content: bytes, *, headings: dict[str, set[str]], needs: Sequence[str]) -> list[tuple[int, dict[str, str]]]:
+    """The lines by column; `needs` are columns that the heading must name. Raises Unreadable."""
     rows = csv_file.read(content, most_bytes=MOST_BYTES)
     places = csv_file.columns(rows[0][1], headings) if rows else {}
     if any(name not in places for name in needs):
@@ -185,12 +186,13 @@ def _read(content: bytes, *, headings: dict[str, set[str]], needs: Sequence[str]
     return [(number, {name: _cell(cells, places.get(name)) for name in headings}) for number, cells in rows[1:]]
 
 
-def _judged(
+def judged(
     lines: Iterable[tuple[int, dict[str, str]]],
     judge: Callable[[int, dict[str, str]], Line],
     *,
     name: Callable[[dict[str, str]], str],
 ) -> list[Line]:
+    """Each line as `judge` sees it; one that makes no sense, with the reason, under its `name`."""
     found = []
     for number, cells in lines:
         try:

@@ -1,260 +1,274 @@
-"""Limits made, changed and removed; more asked for, granted and refused. The only writer of limits, raises and requests.
+"""Limits made, changed and removed; raises for a while; requests for more and their answers. The only writer of these rows.
 
-What a limit counts (whom, what, which period, which models) never changes: counters hang on it. Another one is another limit.
-Each change acts on the next reservation. Every deed but asking is an event of the audit trail, with what was before.
+Each deed is one event of the audit trail with before and after. Nothing here counts: usage.quotas does.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from uuid import UUID
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, clock
-from accounts.models import ApiKey, Organisation, Team, User
+from accounts.models import ApiKey, Team, User
 from accounts.refusals import NotPossible
-from providers import money
-from providers.models import LanguageModel
-from usage import moments, periods
-from usage.limit_models import NOBODY, SINGLE, TIMELESS, AtLimit, Period, Quota, QuotaGrant, QuotaRequest, Scope, Unit
-from usage.limits import Limit
+from usage import quotas
+from usage.ledger_models import LedgerEntry
+from usage.limit_models import (
+    NOBODY,
+    SINGLE,
+    TIMELESS,
+    AtLimit,
+    Period,
+    Quota,
+    QuotaGrant,
+    QuotaRequest,
+    Scope,
+    Unit,
+)
 
+FIRST = (
+    (Scope.ORGANISATION, Unit.REQUESTS, Period.DAY, 1_000),
+    (Scope.EACH, Unit.REQUESTS, Period.DAY, 200),
+)
+"""What a fresh portal begins with."""
+FIELDS = ("scope", "subject_name", "unit", "period", "of_models", "amount", "at_limit", "switch_to", "enabled")
 MOST = 10**15
-State = QuotaRequest.State
+"""No amount is larger: a thousand million in money, and sums of it still are 64-bit numbers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """A limit that somebody wants. `subject` is a team's, person's or key's UUID; `models` none: all."""
-
-    scope: str
-    unit: str
-    period: str
-    amount: int
-    subject: UUID = NOBODY
-    models: tuple[UUID, ...] = ()
-    at_limit: str = AtLimit.BLOCK
-    switch_to: UUID | None = None
-
-
-def models_key(models: Iterable[UUID]) -> str:
-    """The same text for the same models in any order; empty for all models."""
-    names = sorted(str(model) for model in models)
-    return hashlib.sha256(" ".join(names).encode()).hexdigest() if names else ""
-
-
-def name_of(draft: Draft) -> str:
-    """How whom it is for is called. Raises NotPossible where there is nobody."""
-    if draft.scope not in SINGLE:
-        return ""
-    name: str | None = None
-    if draft.scope in (Scope.TEAM, Scope.MEMBER):
-        name = Team.objects.filter(uuid=draft.subject).values_list("name", flat=True).first()
-    elif draft.scope == Scope.PERSON:
-        person = User.objects.filter(uuid=draft.subject).first()
-        name = person.get_full_name() if person else None
-    elif draft.scope == Scope.KEY:
-        name = ApiKey.objects.filter(uuid=draft.subject).values_list("name", flat=True).first()
-    if name is None:
-        raise NotPossible("nobody", _("There is nobody of that name."))
-    return name
-
-
-def check(draft: Draft) -> None:
-    """Raises NotPossible for what no limit can say."""
-    if draft.scope not in Scope.values or draft.unit not in Unit.values or draft.at_limit not in AtLimit.values:
-        raise NotPossible("nonsense", _("There is no such limit."))
-    timeless = draft.unit in TIMELESS
-    if draft.period not in Period.values or timeless != (draft.period == Period.NONE):
-        raise NotPossible("period", _("This needs a period, such as a day or a month."))
-    if not 0 <= draft.amount <= MOST:
-        raise NotPossible("amount", _("The amount is too large."))
-    if (draft.at_limit == AtLimit.SWITCH) != (draft.switch_to is not None):
-        raise NotPossible("switch", _("Choose the model that answers at the limit."))
-    wanted = {*draft.models, *([draft.switch_to] if draft.switch_to else [])}
-    if LanguageModel.objects.filter(uuid__in=wanted).count() != len(wanted):
-        raise NotPossible("model", _("There is no such model."))
-
-
-def make(draft: Draft, *, request: HttpRequest | None = None) -> Quota:
-    """A new limit. Raises NotPossible, also for one that counts the same as another."""
-    check(draft)
+def make(
+    *, scope: str, unit: str, amount: int, period: str = Period.NONE, subject: User | Team | ApiKey | None = None,
+    models: Iterable[uuid.UUID] = (), at_limit: str = AtLimit.BLOCK, switch_to: uuid.UUID | None = None,
+    by: User | None = None, request: HttpRequest | None = None, actor_kind: str = "",
+) -> Quota:  # fmt: skip
+    """A new limit, from the next question on. Raises NotPossible: it makes no sense, or there is one of this kind already."""
     quota = Quota(
-        scope=draft.scope,
-        subject=draft.subject if draft.scope in SINGLE else NOBODY,
-        subject_name=name_of(draft),
-        unit=draft.unit,
-        period=draft.period,
-        of_models=sorted(str(model) for model in draft.models),
-        models_key=models_key(draft.models),
-        amount=draft.amount,
-        at_limit=draft.at_limit,
-        switch_to=draft.switch_to,
-        created_at=clock.now(),
+        scope=scope,
+        subject=subject.uuid if subject else NOBODY,
+        subject_name=audit.name_of(subject) if subject else "",
+        unit=unit,
+        period=period,
+        amount=amount,
+        at_limit=at_limit,
+        switch_to=switch_to if at_limit == AtLimit.SWITCH else None,
     )
-    quota.changed_at = quota.created_at
+    _set_models(quota, models)
+    _check(quota)
     try:
         with transaction.atomic():
             quota.save(force_insert=True)
-            audit.record("limit.made", request=request, target=quota, changes=_whole(quota))
+            _record("limit.added", quota, before={}, by=by, request=request, actor_kind=actor_kind)
     except IntegrityError:
-        raise NotPossible("exists", _("There is such a limit already: change its amount.")) from None
+        raise _taken() from None
     return quota
 
 
-def change(
-    quota: Quota, *, amount: int, at_limit: str, switch_to: UUID | None, request: HttpRequest | None = None
-) -> bool:
-    """Another amount, or another consequence. Says whether anything changed. Raises NotPossible."""
-    check(Draft(quota.scope, quota.unit, quota.period, amount, at_limit=at_limit, switch_to=switch_to))
-    before = {"amount": told(quota, quota.amount), "at_limit": quota.at_limit, "switch_to": quota.switch_to}
-    after = {"amount": told(quota, amount), "at_limit": at_limit, "switch_to": switch_to}
-    changes = {name: [before[name], after[name]] for name in before if before[name] != after[name]}
-    if not changes:
-        return False
-    with transaction.atomic():
-        rows = Quota.objects.filter(pk=quota.pk, removed_at=None)
-        if not rows.update(amount=amount, at_limit=at_limit, switch_to=switch_to, changed_at=clock.now()):
-            raise _gone()
-        quota.refresh_from_db()
-        audit.record("limit.changed", request=request, target=quota, changes={**_about(quota), **changes})
-    return True
+def change(quota: Quota, *, by: User | None = None, request: HttpRequest | None = None, **fields: Any) -> Quota:
+    """Another amount, other models, another deed at the limit, on or off. It acts on the next question; what was used stays.
 
-
-def remove(quota: Quota, *, request: HttpRequest | None = None) -> None:
-    """The limit is over; what it counted stays. Open requests for more of it are answered. Raises NotPossible."""
-    now = clock.now()
-    with transaction.atomic():
-        if not Quota.objects.filter(pk=quota.pk, removed_at=None).update(removed_at=now):
-            raise _gone()
-        open_ones = QuotaRequest.objects.filter(quota=quota, state=State.OPEN)
-        open_ones.update(state=State.REFUSED, decided_at=now, answer=str(_("This limit does not exist any more.")))
-        whole = {name: [after, None] for name, (_before, after) in _whole(quota).items()}
-        audit.record("limit.removed", request=request, target=quota, changes=whole)
-
-
-# --- more, for a while --------------------------------------------------------------------------------------------------
-
-
-def ask(person: User, *, limit: Limit, reason: str, amount: int | None = None) -> QuotaRequest:
-    """Somebody asks for more of a limit that applies to her. Raises NotPossible for a second open request."""
+    Whom it is for, its unit and its period stay: another limit counts those. Raises NotPossible.
+    """
+    unknown = fields.keys() - {"amount", "models", "at_limit", "switch_to", "enabled"}
+    if unknown:
+        raise TypeError(f"a limit's {', '.join(sorted(unknown))} cannot be changed")
     try:
         with transaction.atomic():
-            return QuotaRequest.objects.create(
-                quota_id=limit.id,
-                person=person.uuid,
-                person_name=person.get_full_name()[:200],
-                reason=reason[:500],
-                amount=amount,
-                created_at=clock.now(),
-            )
+            row = Quota.objects.select_for_update().get(pk=quota.pk, removed_at=None)
+            before = _facts(row)
+            if "models" in fields:
+                _set_models(row, fields.pop("models"))
+            for name, value in fields.items():
+                setattr(row, name, value)
+            if row.at_limit != AtLimit.SWITCH:
+                row.switch_to = None
+            _check(row)
+            if _facts(row) == before:
+                return row
+            row.changed_at = clock.now()
+            row.save()
+            _record("limit.changed", row, before=before, by=by, request=request)
     except IntegrityError:
-        raise NotPossible("asked", _("You have asked already and wait for an answer.")) from None
+        raise _taken() from None
+    except Quota.DoesNotExist:
+        raise NotPossible("gone", _("This limit was removed meanwhile.")) from None
+    return row
 
 
-def proposed(asked: QuotaRequest) -> int:
-    """How much more one click grants: what was asked for, else half of the limit."""
-    return asked.amount or max(1, asked.quota.amount // 2)
+def remove(quota: Quota, *, by: User | None = None, request: HttpRequest | None = None) -> None:
+    """It refuses nobody any more. What it counted stays, for the ledger's proof. Harmless when repeated."""
+    with transaction.atomic():
+        if Quota.objects.filter(pk=quota.pk, removed_at=None).update(removed_at=clock.now()):
+            before = _facts(quota)
+            audit.record(
+                "limit.removed",
+                actor=by,
+                request=request,
+                target=quota,
+                changes={k: [v, None] for k, v in before.items()},
+            )
+            QuotaRequest.objects.filter(quota=quota, state="open").update(state="refused", decided_at=clock.now())
 
 
-def ends(quota: Quota, *, now: dt.datetime) -> dt.datetime:
-    """When a raise of it ends by itself: with the running period, without one with the day."""
-    period = Period.DAY if quota.period == Period.NONE else quota.period
-    return periods.window(period, now, tz=moments.zone(Organisation.get())).ends_at
+def first_limits() -> list[Quota]:
+    """What a fresh portal begins with; nothing where anybody has ever made or removed a limit."""
+    if Quota.objects.exists():
+        return []
+    return [
+        make(scope=scope, unit=unit, period=period, amount=amount, actor_kind="command")
+        for scope, unit, period, amount in FIRST
+    ]
+
+
+# --- more for a while ---------------------------------------------------------------------------------------------------
 
 
 def grant(
-    asked: QuotaRequest, *, amount: int, until: dt.datetime | None = None, answer: str = "", request: HttpRequest
-) -> QuotaGrant:
-    """Gives more until the running period ends (or `until`). Raises NotPossible where somebody has answered already."""
+    quota: Quota, *, amount: int, until: dt.datetime, subject: uuid.UUID = NOBODY, reason: str = "",
+    by: User | None = None, request: HttpRequest | None = None,
+) -> QuotaGrant:  # fmt: skip
+    """So much on top of the limit until then, for this person, team or key (nobody: the organisation). It ends by itself."""
     now = clock.now()
-    if not 0 < amount <= MOST:
-        raise NotPossible("amount", _("The amount is too large."))
-    quota = asked.quota
-    until = until or ends(quota, now=now)
-    if until <= now:
-        raise NotPossible("past", _("Choose a date to come."))
+    if not 0 < amount <= MOST or until <= now:
+        raise NotPossible("grant", _("A raise is more than nothing, and ends later than now."))
     with transaction.atomic():
-        given = QuotaGrant.objects.create(
-            quota=quota, subject=_subject(asked), amount=amount, starts_at=now, until=until, reason=asked.reason,
-            granted_by=_who(request), created_at=now,
+        row = QuotaGrant.objects.create(
+            quota=quota, subject=subject, amount=amount, starts_at=now, until=until, reason=reason[:500],
+            granted_by=by.uuid if by else None,
         )  # fmt: skip
-        _answer(asked, state=State.GRANTED, answer=answer, now=now, request=request, given=given)
-        changes = {**_about(quota), "person": [None, asked.person_name], "more": [None, told(quota, amount)]}
-        changes["until"] = [None, until.isoformat(timespec="minutes")]
-        audit.record("limit.granted", request=request, target=quota, changes=changes)
+        changes: audit.Changes = {"more": [None, amount], "until": [None, until.isoformat(timespec="minutes")]}
+        concerned = User.objects.filter(uuid=subject).first()
+        audit.record("limit.raised", actor=by, request=request, target=quota, changes=changes, concerns=concerned)
+    return row
+
+
+def ask(quota: Quota, *, person: User, reason: str, amount: int | None = None) -> QuotaRequest:
+    """Asks for more; one open request for each limit. Raises NotPossible."""
+    reason = reason.strip()[:500]
+    if not reason:
+        raise NotPossible("reason", _("Say what you need it for."))
+    if amount is not None and not 0 < amount <= MOST:
+        raise NotPossible("amount", _("Ask for more than nothing."))
+    try:
+        with transaction.atomic():
+            made = QuotaRequest.objects.create(
+                quota=quota, person=person.uuid, person_name=person.get_full_name(), reason=reason, amount=amount
+            )
+            changes: audit.Changes = {"more": [None, amount]}
+            audit.record("limit.asked", actor=person, target=quota, changes=changes, concerns=person)
+    except IntegrityError:
+        raise NotPossible("asked", _("You have asked already. Somebody will look at it.")) from None
+    return made
+
+
+def decide(
+    asked: QuotaRequest, *, by: User, amount: int | None = None, until: dt.datetime | None = None, answer: str = "",
+    request: HttpRequest | None = None,
+) -> QuotaGrant | None:  # fmt: skip
+    """Answers a request: with `amount` and `until` it is granted, without it is refused. The first answer stands.
+
+    Raises NotPossible when somebody has answered before.
+    """
+    with transaction.atomic():
+        row = QuotaRequest.objects.select_for_update().select_related("quota").get(pk=asked.pk)
+        if row.state != QuotaRequest.State.OPEN:
+            raise NotPossible("answered", _("Somebody has answered this already."))
+        given = None
+        if amount is not None and until is not None:
+            subject = row.person if row.quota.scope in (Scope.MEMBER, Scope.PERSON, Scope.EACH) else row.quota.subject
+            given = grant(
+                row.quota, amount=amount, until=until, subject=subject, reason=row.reason, by=by, request=request
+            )
+        else:
+            concerned = User.objects.filter(uuid=row.person).first()
+            audit.record("limit.refused", actor=by, request=request, target=row.quota, concerns=concerned)
+        row.grant, row.answer, row.decided_by, row.decided_at = given, answer[:500], by.uuid, clock.now()
+        row.state = QuotaRequest.State.GRANTED if given else QuotaRequest.State.REFUSED
+        row.save()
     return given
 
 
-def refuse(asked: QuotaRequest, *, answer: str = "", request: HttpRequest) -> None:
-    """Says no, with a word. Raises NotPossible where somebody has answered already."""
-    with transaction.atomic():
-        _answer(asked, state=State.REFUSED, answer=answer, now=clock.now(), request=request)
-        changes = {**_about(asked.quota), "person": [None, asked.person_name]}
-        audit.record("limit.refused", request=request, target=asked.quota, changes=changes)
+def correct(
+    call: uuid.UUID, *, tokens: tuple[int, int] = (0, 0), cost_micro: int = 0, requests: int = 0, reason: str,
+    by: User, request: HttpRequest | None = None,
+) -> LedgerEntry:  # fmt: skip
+    """A further entry for a call in the ledger, with a reason: nothing that stands there is ever changed. Raises NotPossible."""
+    reason = reason.strip()[:500]
+    if not reason:
+        raise NotPossible("reason", _("Say why."))
+    try:
+        with transaction.atomic():
+            entry = quotas.correct(
+                call,
+                tokens=tokens,
+                cost_micro=cost_micro,
+                requests=requests,
+                reason=reason,
+                by=by.uuid,
+                now=clock.now(),
+            )
+            changes: audit.Changes = {
+                "call": [None, call], "input_tokens": [None, tokens[0]], "output_tokens": [None, tokens[1]],
+                "cost_micro": [None, cost_micro], "requests": [None, requests], "reason": [None, reason],
+            }  # fmt: skip
+            concerned = User.objects.filter(uuid=entry.person).first() if entry.person else None
+            audit.record(
+                "ledger.corrected", actor=by, request=request, target=entry, changes=changes, concerns=concerned
+            )
+    except LookupError:
+        raise NotPossible("gone", _("The ledger has no such call.")) from None
+    except ValueError:
+        raise NotPossible("amount", _("A correction cannot take more back than was counted.")) from None
+    return entry
 
 
-def _answer(
-    asked: QuotaRequest,
+# --- the parts ----------------------------------------------------------------------------------------------------------
+
+
+def _set_models(quota: Quota, models: Iterable[uuid.UUID]) -> None:
+    names = sorted(str(model) for model in set(models))
+    quota.of_models = names
+    quota.models_key = hashlib.sha256("".join(names).encode()).hexdigest() if names else ""
+
+
+def _check(quota: Quota) -> None:
+    """What the database would refuse, in words."""
+    if not 0 <= quota.amount <= MOST:
+        raise NotPossible("amount", _("An amount is a number from 0 on."))
+    if (quota.scope in SINGLE) == (quota.subject == NOBODY):
+        raise NotPossible("scope", _("Choose whom the limit is for."))
+    if (quota.unit in TIMELESS) != (quota.period == Period.NONE):
+        raise NotPossible("period", _("Choose the period that this is counted in."))
+    if quota.at_limit == AtLimit.SWITCH and quota.switch_to is None:
+        raise NotPossible("switch_to", _("Choose the model that answers instead."))
+
+
+def _taken() -> NotPossible:
+    return NotPossible("taken", _("There is a limit of this kind already: change that one."))
+
+
+def _facts(quota: Quota) -> dict[str, Any]:
+    return {name: getattr(quota, name) for name in FIELDS}
+
+
+def _record(
+    action: str,
+    quota: Quota,
     *,
-    state: str,
-    answer: str,
-    now: dt.datetime,
-    request: HttpRequest,
-    given: QuotaGrant | None = None,
+    before: dict[str, Any],
+    by: User | None,
+    request: HttpRequest | None,
+    actor_kind: str = "",
 ) -> None:
-    rows = QuotaRequest.objects.filter(pk=asked.pk, state=State.OPEN, quota__removed_at=None)
-    if not rows.update(state=state, answer=answer[:500], decided_by=_who(request), decided_at=now, grant=given):
-        raise NotPossible("decided", _("Somebody has answered this already."))
-
-
-def _subject(asked: QuotaRequest) -> UUID:
-    """Whose counter a raise is for: a pool's own, else the person's."""
-    if asked.quota.scope in (Scope.MEMBER, Scope.EACH):
-        return asked.person
-    return asked.quota.subject
-
-
-def _who(request: HttpRequest) -> UUID | None:
-    return request.user.uuid if isinstance(request.user, User) else None
-
-
-def _gone() -> NotPossible:
-    return NotPossible("gone", _("This limit has been removed."))
-
-
-# --- for the trail ------------------------------------------------------------------------------------------------------
-
-
-def told(quota: Quota, amount: int) -> str:
-    """An amount as one types it: money in units, all else whole."""
-    return money.to_text(amount) if quota.unit == Unit.COST else str(amount)
-
-
-def _about(quota: Quota) -> dict[str, list[object]]:
-    """Which limit it is."""
-    field = {Scope.PERSON: "person", Scope.TEAM: "team", Scope.MEMBER: "team", Scope.KEY: "key_name"}.get(
-        Scope(quota.scope)
+    after = _facts(quota)
+    changes = {name: [before.get(name), after[name]] for name in FIELDS if before.get(name) != after[name]}
+    concerned = User.objects.filter(uuid=quota.subject).first() if quota.scope == Scope.PERSON else None
+    audit.record(
+        action, actor=by, request=request, target=quota, changes=changes, actor_kind=actor_kind, concerns=concerned
     )
-    about: dict[str, list[object]] = {
-        "scope": [None, quota.scope],
-        "unit": [None, quota.unit],
-        "period": [None, quota.period],
-    }
-    if field:
-        about[field] = [None, quota.subject_name]
-    return about
-
-
-def _whole(quota: Quota) -> dict[str, list[object]]:
-    """All of it."""
-    whole = {**_about(quota), "amount": [None, told(quota, quota.amount)], "at_limit": [None, quota.at_limit]}
-    if quota.of_models:
-        whole["models"] = [None, quota.of_models]
-    return whole

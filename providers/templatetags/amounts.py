@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django import template
+from django.utils import formats
 
 from providers import money
 
@@ -19,6 +20,12 @@ def exact(micro: int, currency: str) -> str:
 def about(micro: int, currency: str) -> str:
     """The amount with two places."""
     return money.rounded(micro, currency)
+
+
+@register.filter
+def grouped(number: int) -> str:
+    """A count, with its thousands apart."""
+    return formats.number_format(number, use_l10n=True, force_grouping=True)
 
 
 @register.filter

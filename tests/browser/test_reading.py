@@ -208,6 +208,22 @@ def test_the_composer_rises_above_a_keyboard_that_covers_the_page(open_page: Ope
     assert after["y"] > 600
 
 
+def test_nothing_stands_under_a_notch_or_a_home_bar_and_pinching_zooms(open_page: Open) -> None:
+    page = open_page(**(PHONE | {"viewport": {"width": 844, "height": 390}}))
+    insets = {"left": 47, "leftMax": 47, "right": 47, "rightMax": 47, "bottom": 21, "bottomMax": 21}
+    page.context.new_cdp_session(page).send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
+    room = "(node) => { const it = node.getBoundingClientRect(); return [it.left, innerWidth - it.right, innerHeight - it.bottom]; }"
+    left, right, below = page.locator("#composer").evaluate(room)
+    assert (left >= 47, right >= 47, below >= 21) == (True, True, True), (left, right, below)
+    page.locator("#menu").tap()
+    assert page.locator("#new").evaluate(room)[0] >= 47
+    page.goto(page.url.split("/chat/")[0] + "/me/")
+    left, right, _below = page.get_by_role("heading", level=1).evaluate(room)
+    assert (left >= 47, right >= 47) == (True, True), (left, right)
+    zoom = page.locator("meta[name=viewport]").get_attribute("content") or ""
+    assert not any(word in zoom for word in ("user-scalable", "maximum-scale"))
+
+
 def test_at_400_percent_nothing_scrolls_sideways_and_the_box_can_be_used(open_page: Open) -> None:
     page = open_page(viewport={"width": 320, "height": 256})
     page.locator("#text").fill("Show me everything")

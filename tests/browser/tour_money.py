@@ -33,6 +33,49 @@ if not Price.objects.filter(model=big).exists():
         ExchangeRate.objects.create(currency="CNY", into="USD", rate_micro=rate, effective_from=now + dt.timedelta(days=days))
 answer = [str(big.uuid), str(provider.uuid)]
 """
+LIMITS = """
+import datetime as dt, random, uuid
+from django.utils import timezone
+from accounts.models import Organisation, Team, User
+from usage import limits, rules
+from usage.models import LedgerEntry, Quota, QuotaRequest
+email, names, reason = given
+ada, now, dice = User.objects.get(email=email), timezone.now(), random.Random(7)
+Organisation.objects.update(usage_shown="money")
+if not Quota.objects.exists():
+    rules.make(scope="organisation", unit="cost", period="month", amount=900_000_000)
+    rules.make(scope="each", unit="requests", period="day", amount=200)
+    rules.make(scope="each", unit="cost", period="month", amount=20_000_000, at_limit="block")
+    rules.make(scope="each", unit="at_once", amount=4)
+    for team in Team.objects.order_by("pk")[:1]:
+        rules.make(scope="member", subject=team, unit="tokens", period="week", amount=2_000_000, at_limit="warn")
+        rules.make(scope="team", subject=team, unit="cost", period="month", amount=250_000_000)
+def entry(person, name, days, cost, tokens):
+    at = now - dt.timedelta(days=days, hours=1 if days else 0)
+    return LedgerEntry(request_id=uuid.uuid4(), kind="settle", reserved_at=at, at=at, source="page", person=person.uuid,
+        person_name=person.get_full_name(), model_name=name, input_tokens=tokens, output_tokens=tokens // 3,
+        organisation_currency="USD", organisation_cost_micro=cost, outcome="done")
+if not LedgerEntry.objects.filter(person=ada.uuid, model_name=names[0]).exists():
+    rows = []
+    for days in range(30):
+        for place, name in enumerate(names):
+            for _ in range(dice.randrange(0, 5 - place)):
+                rows.append(entry(ada, name, days, dice.randrange(20_000, 200_000) // (1 + 4 * place), dice.randrange(500, 9_000)))
+    other = User.objects.filter(is_active=True, is_service=False).exclude(pk=ada.pk).order_by("pk").first()
+    rows.append(entry(other, names[0], 0, 18_750_000, 400_000))
+    LedgerEntry.objects.bulk_create(rows)
+    each = Quota.objects.get(scope="each", unit="cost")
+    if not QuotaRequest.objects.filter(person=ada.uuid).exists():
+        rules.ask(each, person=ada, reason=reason, amount=10_000_000)
+mine = Quota.objects.get(scope="each", unit="requests")
+first = QuotaRequest.objects.filter(person=ada.uuid).first()
+call = LedgerEntry.objects.filter(person=ada.uuid).order_by("-pk").first()
+answer = {"quota": str(mine.uuid), "request": str(first.uuid), "person": str(ada.uuid), "call": str(call.uuid)}
+"""
+REASONS = {
+    "en": "The tender is due on Friday and needs many long answers.",
+    "zh-hans": "周五要交标书，需要大量长回答。",
+}
 NAMES = {"en": ["Thorough", "Quick"], "zh-hans": ["深思", "快速"]}
 
 
@@ -40,9 +83,19 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
     """Addresses by name."""
     home = tour.site.url()
     model, provider = tour.site.django(MAKE, NAMES[language])
+    who: list[object] = [tour.people[language].email, NAMES[language], REASONS[language]]
+    made: dict[str, str] = tour.site.django(LIMITS, who)
     return {
         "setup-prices": f"{home}/setup/prices/",
         "setup-prices-none": f"{home}/setup/prices/?q=nothing",
         "setup-price": f"{home}/setup/prices/{model}/{provider}/",
+        "usage": f"{home}/me/usage/",
+        "usage-ask": f"{home}/me/usage/ask/{made['quota']}/",
+        "setup-limits": f"{home}/setup/limits/",
+        "setup-limit-new": f"{home}/setup/limits/new/",
+        "setup-limit": f"{home}/setup/limits/{made['quota']}/",
+        "setup-limit-request": f"{home}/setup/limits/requests/{made['request']}/",
+        "setup-limit-why": f"{home}/setup/limits/people/{made['person']}/",
+        "setup-limit-call": f"{home}/setup/limits/calls/{made['call']}/",
         "setup-rates": f"{home}/setup/prices/rates/",
     }

@@ -82,7 +82,7 @@ def test_the_pages_script_holds_what_it_imports_and_gives_the_same_things_to_wha
 
 
 def test_the_pages_sheet_holds_its_parts_in_order(served: dict[str, bytes]) -> None:
-    parts = [served[f"css/{name}.css"].decode() for name in ("chat", "answer", "side")]
+    parts = [served[f"css/{name}.css"].decode() for name in ("base", "chat", "answer", "side")]
     assert served["css/page.css"].decode() == "".join(parts)
 
 

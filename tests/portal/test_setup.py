@@ -53,7 +53,7 @@ def test_a_fresh_portal_begins_with_limits_and_only_a_fresh_one(settings: Settin
         ("organisation", "requests", "day", 1_000, "block"),
         ("each", "requests", "day", 200, "block"),
     ]
-    assert AuditEvent.objects.filter(action="limit.made").count() == 2
+    assert list(AuditEvent.objects.filter(action="limit.added").values_list("actor_kind", flat=True)) == ["command"] * 2
     Quota.objects.update(removed_at=datetime.now(UTC))
     User.objects.all().delete()
     assert run().splitlines()[1:] == []

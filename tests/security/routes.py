@@ -56,7 +56,7 @@ OPEN = (
 """Open, or closed to everybody."""
 
 CONVERSATION = (
-    Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/bin/"),
+    Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/limit/ chat/bin/"),
     Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/"),
     Group(
         OWNERS,
@@ -74,6 +74,9 @@ CONVERSATION = (
 )
 ONESELF = (
     Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
+    Group(SIGNED_IN, FORM, "me/ me/notices/"),
+    Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
+    Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
     Group(SIGNED_IN, FORM, "me/email/ me/keys/new/", confirmed=True),
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
@@ -112,6 +115,7 @@ ONESELF = (
 )
 """A person's own settings, keys and sign-ins."""
 
+LIMITS = ("usage.change_quota",)
 SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
@@ -166,6 +170,20 @@ ADMINISTRATION = (
         WRITE,
         "setup/prices/rates/currency/",
         needs=("providers.change_provider", "accounts.change_organisation"),
+    ),
+    Group(SETUP, READ, "setup/limits/ setup/limits/export/ setup/limits/people/<uuid:person>/", needs=LIMITS),
+    Group(
+        SETUP,
+        FORM,
+        """setup/limits/new/ setup/limits/<uuid:uuid>/ setup/limits/requests/<uuid:uuid>/
+        setup/limits/calls/<uuid:uuid>/""",
+        needs=LIMITS,
+    ),
+    Group(
+        SETUP,
+        WRITE,
+        "setup/limits/many/ setup/limits/file/ setup/limits/shown/ setup/limits/<uuid:uuid>/remove/",
+        needs=LIMITS,
     ),
     Group(SETUP, READ, "setup/company-sign-in/", needs=("accounts.view_ssoconnection",)),
     Group(

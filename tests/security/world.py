@@ -18,7 +18,7 @@ from django.contrib.auth.models import Permission
 from django.core import signing
 from django.utils import timezone
 
-from accounts import api_keys, email_change, one_time_links, sso_secrets
+from accounts import api_keys, clock, email_change, one_time_links, sso_secrets
 from accounts.invitations import digest_of
 from accounts.models import (
     ApiKey,
@@ -40,7 +40,9 @@ from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
-from usage.models import ExchangeRate
+from tests.usage import making
+from usage import quotas
+from usage.models import ExchangeRate, LedgerEntry, Quota, QuotaRequest
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -56,6 +58,7 @@ class World:
         self._make_models()
         self._make_people()
         self._make_chat()
+        self._make_call()
         self._make_credentials()
         self._make_doors()
 
@@ -84,6 +87,13 @@ class World:
         )
         self.team, self.other_team = Team.objects.create(name="Team"), Team.objects.create(name="Other team")
         self.password = PASSWORD
+        self.quota = Quota.objects.create(
+            scope="person", subject=self.owner.uuid, subject_name="Owner", unit="requests", period="day", amount=500
+        )
+        self.request_for_more = QuotaRequest.objects.create(
+            quota=Quota.objects.create(scope="each", unit="tokens", period="month", amount=10**9),
+            person=self.stranger.uuid, person_name="Stranger", reason="A report",
+        )  # fmt: skip
         self.membership = Membership.objects.create(user=self.owner, team=self.team)
         Membership.objects.create(user=self.teammate, team=self.team, role=Membership.Role.MANAGER)
         self.staff = User.objects.create(email="staff@example.com", password=known, is_staff=True)
@@ -105,6 +115,11 @@ class World:
         self.question = self.sent.question
         self.binned = asked(self.owner, "deleted").conversation
         organising.delete(self.owner, conversation=self.binned)
+
+    def _make_call(self) -> None:
+        hold = making.reserve(making.hold(self.teammate), now=clock.now())
+        quotas.settle([making.call(hold, now=clock.now())], now=clock.now())
+        self.entry = LedgerEntry.objects.get(request_id=hold.request_id)
 
     def _make_credentials(self) -> None:
         self.secrets: dict[str, str] = {}
@@ -193,6 +208,11 @@ class World:
             ("me/keys/", (self.key.uuid,)),
             ("me/team/", (self.team.uuid,)),
             ("me/sign-ins/", (self.login_session.uuid,)),
+            ("me/usage/ask/", (self.quota.uuid,)),
+            ("setup/limits/requests/", (self.request_for_more.uuid,)),
+            ("setup/limits/people/", (self.owner.uuid,)),
+            ("setup/limits/calls/", (self.entry.uuid,)),
+            ("setup/limits/", (self.quota.uuid,)),
             ("setup/models/connect/", ("openai",)),
             ("setup/models/provider/", (provider.uuid,)),
             ("setup/models/", (self.model.uuid,)),

@@ -175,6 +175,21 @@ PRICES = (
     Write("setup/prices/rates/<uuid:uuid>/remove/", {}, "usage.ExchangeRate: -"),
     Write("setup/prices/rates/currency/", {"currency": "EUR"}, "accounts.Organisation: currency", "organisation"),
 )  # fmt: skip
+LIMITS = (
+    Write("me/usage/ask/<uuid:quota>/", {"reason": "A report", "amount": "5"}, "usage.QuotaRequest: +"),
+    Write("setup/limits/new/", {"whom": "each", "amount": "50", "unit": "requests", "period": "week", "at_limit": "block",
+          "do": "make"}, "usage.Quota: +"),
+    Write("setup/limits/<uuid:uuid>/", {"amount": "60", "at_limit": "warn"}, "usage.Quota: amount at_limit changed_at", "quota"),
+    Write("setup/limits/<uuid:uuid>/remove/", {}, "usage.Quota: removed_at", "quota"),
+    Write("setup/limits/many/", {"limit": ["{w.quota.uuid}"], "do": "percent", "percent": "10"},
+          "usage.Quota: amount changed_at", "quota"),
+    Write("setup/limits/file/", {"text": "for,what,amount,per\norganisation,requests,900,month"}, "usage.Quota: +"),
+    Write("setup/limits/shown/", {"usage_shown": "money"}, "accounts.Organisation: usage_shown", "organisation"),
+    Write("setup/limits/requests/<uuid:uuid>/", {"do": "grant", "amount": "7"},
+          "usage.QuotaGrant: +; usage.QuotaRequest: state answer decided_by decided_at grant_id", "request_for_more"),
+    Write("setup/limits/calls/<uuid:uuid>/", {"tokens_out": "-1", "reason": "Too much"},
+          "usage.LedgerEntry: +; usage.QuotaPeriod: used; usage.ReservationLine: used", "entry"),
+)  # fmt: skip
 _ISSUER = {
     "name": "Other",
     "server_url": "http://127.0.0.1:9",
@@ -265,7 +280,7 @@ API = (
     Write("api/v1/keys/<uuid:uuid>/roll/", {"keep_hours": 1}, "accounts.ApiKey: + successor_id expires_at", "key",
           json=True, strict=True),
 )  # fmt: skip
-WRITES = (*CHAT, *ONESELF, *DOORS, *MODELS, *PRICES, *COMPANY, *ORGANISATION, *PEOPLE, *API)
+WRITES = (*CHAT, *ONESELF, *DOORS, *MODELS, *PRICES, *LIMITS, *COMPANY, *ORGANISATION, *PEOPLE, *API)
 PLAIN = {
     "accounts/user": "accounts.User: email name language time_zone password_expired session_version;"
     "accounts.User_user_permissions: + -; accounts.Membership: + - team_id role is_primary",

@@ -27,7 +27,7 @@ from accounts import audit
 from accounts.models import User
 from providers import environment
 from providers.models import ModelRoute, Provider
-from usage import first_limits as first
+from usage import rules
 
 KEPT = 5
 """Backups made before an upgrade that are kept; older ones go."""
@@ -147,7 +147,7 @@ def first_limits() -> str:
     """A fresh portal has limits, unless FIRST_LIMITS=none; the line to say about it, or nothing."""
     if settings.FIRST_LIMITS == "none":
         return ""
-    made = first.make()
+    made = rules.first_limits()
     words = {"organisation": "for all together", "each": "for each person"}
     told = ", ".join(f"{quota.amount:,} questions a day {words[quota.scope]}" for quota in made)
     return f"It begins with limits: {told}" if made else ""

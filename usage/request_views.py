@@ -1,0 +1,157 @@
+"""Requests for more, answered; one person's limits and why they apply; corrections of what calls took."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import audit, clock
+from accounts.administration import administrator
+from accounts.middleware import organisation_of
+from accounts.models import User
+from accounts.refusals import NotPossible
+from providers import money
+from usage import limit_drafts, limit_words, limits, moments, quotas, rules, sentences, spent
+from usage.limit_forms import Answer, Correction
+from usage.limit_models import QuotaRequest, Scope, Unit
+from usage.limit_views import MAY, bar
+from usage.limits import Limit
+from usage.models import LedgerEntry
+
+PAGE = 30
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator(MAY)
+def answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """`do=grant` gives what was asked for (or another amount) until the period ends; `do=refuse` says no. The page asks in detail."""
+    asked = get_object_or_404(QuotaRequest.objects.select_related("quota"), uuid=uuid)
+    quota, currency = asked.quota, organisation_of(request).currency
+    typed = (
+        money.to_text(limit_drafts.proposed(asked)) if quota.unit == Unit.COST else str(limit_drafts.proposed(asked))
+    )
+    data = {"amount": typed} | request.POST.dict() if request.method == "POST" else None
+    form = Answer(data, initial={"amount": typed}, unit=quota.unit)
+    if request.method == "POST" and (form.is_valid() or request.POST.get("do") == "refuse"):
+        by = request.user
+        assert isinstance(by, User)
+        said = str(form.cleaned_data.get("answer", ""))
+        try:
+            if request.POST.get("do") == "refuse":
+                rules.decide(asked, by=by, answer=said, request=request)
+                messages.success(request, _("Refused. The person sees it under “My usage”."))
+            else:
+                until, amount = limit_drafts.ends(quota, now=clock.now()), form.cleaned_data["amount"]
+                rules.decide(asked, by=by, amount=amount, until=until, answer=said, request=request)
+                messages.success(request, _granted(amount, asked=asked, until=until, request=request))
+        except NotPossible as refused:
+            messages.error(request, str(refused.message))
+        return HttpResponseRedirect(reverse("limits:all"))
+    words = sentences.of(quota, names=sentences.names_of([quota]), currency=currency)
+    context = {"asked": asked, "words": words, "form": form, "until": limit_drafts.ends(quota, now=clock.now())}
+    return render(request, "setup/limit_request.html", context, status=422 if form.errors else 200)
+
+
+def _granted(amount: int, *, asked: QuotaRequest, until: Any, request: HttpRequest) -> str:
+    organisation = organisation_of(request)
+    zone = moments.zone(organisation).key
+    values = {
+        "person": asked.person_name,
+        "amount": limit_words.amount(amount, unit=asked.quota.unit, currency=organisation.currency),
+        "until": limit_words.moment(until, zone=zone, now=clock.now()),
+    }
+    return _("%(person)s has %(amount)s more until %(until)s.") % values
+
+
+@require_safe
+@administrator(MAY)
+def why(request: HttpRequest, person: UUID) -> HttpResponse:
+    """Which limits apply to somebody, which do not, and why; and the latest calls."""
+    found = get_object_or_404(User, uuid=person)
+    organisation = organisation_of(request)
+    standing = spent.shown(limits.standing(person=found.uuid, now=clock.now()))
+    entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-at", "-pk")
+    context = {
+        "person": found,
+        "applies": [_told(limit, currency=organisation.currency, stands_back=False) for limit in standing.limits],
+        "back": [_told(limit, currency=organisation.currency, stands_back=True) for limit in standing.overridden],
+        "team": standing.team_name,
+        "zone": standing.time_zone,
+        "shown": Paginator(entries, PAGE).get_page(request.GET.get("page")),
+    }
+    return render(request, "setup/limit_why.html", context)
+
+
+def _told(limit: Limit, *, currency: str, stands_back: bool) -> dict[str, Any]:
+    return bar(limit, currency=currency, whose=sentences.whom(limit.scope, limit.subject_name)) | {
+        "why": _why(limit, stands_back=stands_back),
+        "quota": limit.quota,
+        "granted": limit_words.amount(limit.granted, unit=limit.unit, currency=currency) if limit.granted else "",
+    }
+
+
+def _why(limit: Limit, *, stands_back: bool) -> str:
+    """In one sentence."""
+    if stands_back:
+        if limit.scope == Scope.TEAM:
+            return _("Another team pays for this person's questions.")
+        return _("A limit of the person's own, or a more generous one of a team, stands in its place.")
+    return {
+        Scope.ORGANISATION: _("It counts everybody's questions together and always applies."),
+        Scope.TEAM: _("This team pays for the person's questions, and its pool always applies."),
+        Scope.MEMBER: _("Of the limits for members of the person's teams the most generous one applies."),
+        Scope.PERSON: _("It is the person's own and goes before those of teams and of everybody."),
+        Scope.KEY: _("It counts the questions of this key and always applies."),
+        Scope.EACH: _("Nothing else is said about this person, so what is said for each person applies."),
+    }[Scope(limit.scope)]
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@administrator(MAY)
+def correct(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """A further entry for a call, with the reason: what was counted before stays as it was."""
+    entry = get_object_or_404(LedgerEntry, uuid=uuid, kind=LedgerEntry.Kind.SETTLE)
+    form = Correction(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            _correct(entry, form=form, request=request)
+        except (ValueError, LookupError):
+            form.add_error(None, _("No more can be taken back than was counted."))
+        else:
+            messages.success(request, _("Corrected: an entry was added to the ledger."))
+            return HttpResponseRedirect(_page_of(entry))
+    every = LedgerEntry.objects.filter(request_id=entry.request_id).order_by("pk")
+    context = {"entry": entry, "entries": list(every), "form": form, "back": _page_of(entry)}
+    return render(request, "setup/limit_correct.html", context, status=422 if form.errors else 200)
+
+
+def _page_of(entry: LedgerEntry) -> str:
+    return reverse("limits:why", args=[entry.person]) if entry.person else reverse("limits:all")
+
+
+def _correct(entry: LedgerEntry, *, form: Correction, request: HttpRequest) -> None:
+    given, cost = form.cleaned_data, form.cost_micro
+    requests, tokens = given["requests"] or 0, (given["tokens_in"] or 0, given["tokens_out"] or 0)
+    assert isinstance(request.user, User)
+    with transaction.atomic():
+        quotas.correct(
+            entry.request_id, tokens=tokens, cost_micro=cost, requests=requests, reason=given["reason"],
+            by=request.user.uuid, now=clock.now(),
+        )  # fmt: skip
+        changes: audit.Changes = {
+            "questions": [None, requests],
+            "tokens_in": [None, tokens[0]],
+            "tokens_out": [None, tokens[1]],
+            "cost": [None, ("-" if cost < 0 else "") + money.to_text(abs(cost))],
+            "reason": [None, given["reason"]],
+        }
+        audit.record("ledger.corrected", request=request, target=entry, changes=changes)
