@@ -66,7 +66,7 @@ def test_a_program_reads_the_refusal_as_json(owner: User, page: Client) -> None:
 def test_the_refusal_is_chinese_for_whom_reads_chinese(ada: User) -> None:
     making.limit(0)
     with translation.override("zh-hans"):
-        assert "每天 0 个问题" in refusal(ada).message
+        assert "每天 0 个提问" in refusal(ada).message
 
 
 def test_a_repeat_of_what_was_sent_is_answered_though_the_limit_is_reached_meanwhile(ada: User) -> None:
