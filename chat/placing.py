@@ -29,6 +29,8 @@ UPDATE chat_conversation SET version = %s, updated_at = %s, model_id = %s, leaf_
 WHERE id = %s AND version = %s AND deleted_at IS NULL
     AND EXISTS (SELECT 1 FROM accounts_user WHERE id = chat_conversation.user_id AND is_active)
 """
+# So many questions of a person may wait for allowance; the next one is refused.
+MOST_WAITING = 8
 State = Generation.State
 
 
@@ -72,11 +74,16 @@ def place(plan: Plan, *, now: dt.datetime) -> Generation:
             return _write(plan, under=under, now=now)
         except quotas.LimitReached as again:
             refused = again
-    if refused.only_held and plan.source == Source.PAGE:
+    if refused.only_held and plan.source == Source.PAGE and waiting_of(plan.user) < MOST_WAITING:
         return _write(plan, under=under, now=now, waits=True)
     raise limit_words.refusal(
         refused, model=plan.model, zone=under.standing.time_zone, currency=under.standing.currency
     )
+
+
+def waiting_of(user: User) -> int:
+    """How many questions of this person wait for allowance."""
+    return Generation.objects.filter(user=user, state=State.WAITING).count()
 
 
 def _other_model(plan: Plan, refused: quotas.LimitReached) -> LanguageModel | None:

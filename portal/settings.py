@@ -374,9 +374,7 @@ RENDER_EVERY_S = env.float("RENDER_EVERY_S", default=0.25)
 
 # --- Limits on what comes in ------------------------------------------------------------------------------------------
 MAX_QUESTION_CHARS = env.int("MAX_QUESTION_CHARS", default=200_000)
-FIRST_LIMITS = env.str(
-    "FIRST_LIMITS", default=""
-)  # a fresh portal has some (usage.rules.FIRST), with "none" it has none
+FIRST_LIMITS = env.choice("FIRST_LIMITS", default="", of=("", "none"))  # of a fresh portal: usage.rules.FIRST
 
 # --- What is kept ------------------------------------------------------------------------------------------------------
 # Deleted conversations rest so many days in the bin.

@@ -291,3 +291,17 @@ def test_old_generations_without_a_note_of_their_hold_still_go_out(ada: User) ->
     assert claimed.generation == sent.generation
     assert make_plan(claimed).request.max_tokens == 4_096
     assert of(ada).get("/chat/").status_code == 200
+
+
+def test_no_more_than_a_few_of_a_persons_questions_wait(ada: User, bob: User) -> None:
+    making.limit(1, scope="organisation")
+    ask(bob)
+    assert [ask(ada).generation.state for _ in range(8)] == [State.WAITING] * 8
+    refused = refusal(ada)
+    assert (refused.status, refused.code, refused.extra["held"]) == (429, "limit_reached", 1)
+
+
+def test_a_program_does_not_wait(ada: User) -> None:
+    making.limit(1, scope="organisation")
+    ask(ada)
+    assert refusal(ada, source="api").code == "limit_reached"
