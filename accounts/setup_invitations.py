@@ -19,7 +19,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, invitations, invitations_csv, mail
 from accounts.administration import administrator
-from accounts.invitations_csv import Line, Unreadable
+from accounts.csv_file import Unreadable
+from accounts.invitations_csv import Line
 from accounts.middleware import organisation_of
 from accounts.models import Invitation, Organisation
 from accounts.people_forms import Domains, Guest, Upload

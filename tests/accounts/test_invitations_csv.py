@@ -9,7 +9,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client, RequestFactory
 
 from accounts import invitations, invitations_csv
-from accounts.invitations_csv import Unreadable, read
+from accounts.csv_file import Unreadable
+from accounts.invitations_csv import read
 from accounts.models import Invitation, Membership, Organisation, Team, User
 from tests.accounts.crowd import actions, person, root, signed_in, staff
 
