@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -16,17 +15,17 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import LazySettings
 from django.contrib.sessions.models import Session
-from django.db import connection, connections
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.models import User
 from chat import poll
 from chat.live import Ticket, path_of, poll_url
-from chat.models import Conversation, Generation, Message
+from chat.models import Conversation, Generation
 from chat.watch import Watcher
 from tests.chat import scene
-from tests.chat.reading import Reader, db, play, timed
+from tests.chat.reading import Reader, db, play, timed, watching
 from tests.chat.scene import Hands, State, answered, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,16 +34,8 @@ T = TypeVar("T")
 
 @pytest.fixture(autouse=True)
 def watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
-    """A watcher and threads of this test's own; their connections are closed behind them."""
-    made = Watcher()
-    threads = ThreadPoolExecutor(1)
-    monkeypatch.setattr(poll, "watcher", made)
-    monkeypatch.setattr(poll, "_threads", threads)
-    monkeypatch.setattr(poll, "stopping", False)
-    yield made
-    made.stop()
-    threads.submit(connections.close_all).result(timeout=5)
-    threads.shutdown()
+    with watching(monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture
@@ -136,63 +127,6 @@ def test_the_end_brings_all_blocks_the_note_and_the_title(ada: User, watcher: Wa
         assert (made["title"], made["note"]["actions"]) == ("The sky", ["continue", "regenerate"])
         assert "poll_url" not in made
         assert not {"whole", "lang", "untitled"} & set(made)
-
-    play(watcher, story)
-
-
-def test_an_end_with_nothing_but_words_says_all_that_the_page_needs(ada: User, watcher: Watcher) -> None:
-    sent = answered(ada, reply="因为天空是蓝色的。")
-    reader = Reader(ada)
-
-    async def story() -> None:
-        answer = await reader.poll(reader.url(sent.generation), seen=99, wait=20)
-        assert answer is not None
-        made = answer.json
-        assert (made["whole"], made["lang"], made["untitled"], made["note"]) == (True, "zh-Hans", True, None)
-
-    play(watcher, story)
-
-
-@pytest.mark.parametrize("more", ["thoughts", "cut", "length", "failed"])
-def test_an_end_that_shows_more_than_words_is_asked_for(ada: User, watcher: Watcher, more: str) -> None:
-    sent = answered(ada, state=State.FAILED if more == "failed" else State.DONE)
-    if more == "thoughts":
-        Message.objects.filter(pk=sent.answer.pk).update(reasoning="Hm.")
-    changes: dict[str, dict[str, Any]] = {
-        "cut": {"request": {"sent": {"cut": 2}}},
-        "length": {"finish_reason": "length"},
-    }
-    Generation.objects.filter(pk=sent.generation.pk).update(**changes.get(more, {"tries": 0}))
-    reader = Reader(ada)
-
-    async def story() -> None:
-        answer = await reader.poll(reader.url(sent.generation), seen=99, wait=20)
-        assert answer is not None
-        assert "whole" not in answer.json
-
-    play(watcher, story)
-
-
-def test_who_says_that_the_end_was_seen_has_no_news_in_the_list(ada: User, watcher: Watcher) -> None:
-    """The newest end alone: what ended later is news."""
-    sent = answered(ada)
-    Conversation.objects.update(title="The sky", title_state="manual")
-    reader = Reader(ada)
-
-    async def story() -> None:
-        await reader.poll(reader.url(sent.generation), seen=99)
-        assert await db(lambda: Conversation.objects.get().unseen)
-        answer, took = await timed(reader.poll(f"{reader.url(sent.generation)}&title=1&looked=1", wait=20))
-        assert (answer.json, took < 1) == ({"state": "done", "title": "The sky"}, True)
-        until = time.monotonic() + 5
-        while await db(lambda: Conversation.objects.get().unseen):
-            assert time.monotonic() < until
-            await asyncio.sleep(0.05)
-        later = timezone.now()
-        await db(Conversation.objects.update, finished_at=later)
-        await reader.poll(f"{reader.url(sent.generation)}&title=1&looked=1")
-        await asyncio.sleep(1.5)
-        assert await db(lambda: Conversation.objects.get().unseen)
 
     play(watcher, story)
 
