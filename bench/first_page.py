@@ -41,7 +41,8 @@ FIGURES = ("usable_ms", "ttfb_ms", "fcp_ms", "dcl_ms", "load_ms", "requests", "w
 def measure(url: str, *, wait: str, cookies: dict[str, str], modules: Path) -> dict[str, Any]:
     """One cold load, by page.js."""
     node, cli = compute_driver_executable()
-    (modules / "playwright-core").is_symlink() or (modules / "playwright-core").symlink_to(Path(cli).parent)
+    if not (modules / "playwright-core").is_symlink():
+        (modules / "playwright-core").symlink_to(Path(cli).parent)
     bench = Path(os.environ.get("BENCH", ROOT.parent / "shared" / "bench"))
     words = [node, str(bench / "page.js"), "--url", url, "--wait", wait, "--runs", "1"]
     for name, value in cookies.items():
