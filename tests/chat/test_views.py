@@ -233,8 +233,8 @@ def test_a_page_takes_the_same_queries_for_one_turn_and_for_three(
         page.get(addresses(sent)["conversation"])
 
 
-QUERIES = 12
-"""Session, person, organisation, conversation, path, messages, generations, memory, two of models, route, list."""
+QUERIES = 13
+"""Session, person, organisation, conversation, path, messages, generations, memory, two of models, route, what is left, list."""
 
 
 def test_a_conversation_of_5000_messages_opens_quickly(owner: User, page: Client) -> None:
