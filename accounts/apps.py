@@ -15,7 +15,15 @@ class AccountsConfig(AppConfig):
         from allauth.account.signals import password_changed, password_reset
         from django.contrib.auth.signals import user_logged_in, user_logged_out
 
-        from accounts import audit_signals, login_sessions, people_rights, service_accounts, sessions, teams
+        from accounts import (
+            audit_signals,
+            invitations,
+            login_sessions,
+            people_rights,
+            service_accounts,
+            sessions,
+            teams,
+        )
 
         user_logged_in.connect(sessions.mark, dispatch_uid="accounts.session.signed_in")
         password_changed.connect(sessions.mark, dispatch_uid="accounts.session.password_changed")
@@ -26,4 +34,5 @@ class AccountsConfig(AppConfig):
         audit_signals.connect()
         teams.register()
         service_accounts.register()
+        invitations.register()
         people_rights.register_own()

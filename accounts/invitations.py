@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, clock, events, letters, mail, passwords, teams
+from accounts import audit, belongings, clock, events, letters, mail, passwords, teams
 from accounts.models import Invitation, Membership, Team, User
 from accounts.refusals import NotPossible
 
@@ -244,3 +245,23 @@ def _seal(invitation: Invitation, *, drawn: Draft) -> bool:
         invitation.sent_at = clock.now() if kept else None
     invitation.save()
     return invitation.sent_at is not None
+
+
+def _waiting(person: User) -> Sequence[str]:
+    return list(_open().filter(invited_by=person).order_by("email").values_list("email", flat=True))
+
+
+def _hand_over(person: User, heir: User | None, by: User | None) -> None:
+    mine = _unanswered().filter(invited_by=person)
+    for invitation in mine:
+        if heir is None:
+            mine.filter(pk=invitation.pk).update(revoked_at=clock.now())
+            audit.record("invitation.revoked", actor=by, target=invitation, actor_kind="" if by else "command")
+    mine.update(invited_by=heir)
+
+
+def register() -> None:
+    """Whoever leaves may know the links that she made: somebody has to stand for them, or they end."""
+    ended = _("They end; send them again where they are wanted.")
+    advice = _("Who leaves may know their links: look whether you know all of these addresses.")
+    belongings.register(belongings.Kind("invitations", _("Open invitations"), ended, _waiting, _hand_over, advice))

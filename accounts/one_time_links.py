@@ -1,6 +1,7 @@
 """Ways in that work once: to a new password (made by an administrator) or to one sign-in (made on the server).
 
-Only the token's SHA-256 is stored. Says who may make one nowhere: the views and the command do.
+Only the token's SHA-256 is stored. Who may make one the views and the command say; whether its maker still may is asked again when it
+is used, so that somebody who was switched off or demoted has prepared nothing.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from django.urls import reverse
 
 from accounts import clock
 from accounts.models import OneTimeLink, User
+from accounts.people import in_reach
 
 Purpose = OneTimeLink.Purpose
 HOURS = {Purpose.PASSWORD: 24, Purpose.RESCUE: 1}
@@ -31,7 +33,13 @@ def make(user: User, *, purpose: Purpose, by: User | None = None) -> tuple[OneTi
 def find(token: str) -> OneTimeLink | None:
     """The link that can still be used, of a person who may still come in."""
     open_ = OneTimeLink.objects.filter(digest=_digest(token), used_at=None, expires_at__gt=clock.now())
-    return open_.filter(user__is_active=True, user__is_service=False).select_related("user").first()
+    link = open_.filter(user__is_active=True, user__is_service=False).select_related("user", "created_by").first()
+    return link if link is not None and _stands(link) else None
+
+
+def _stands(link: OneTimeLink) -> bool:
+    by = link.created_by
+    return by is None or (by.is_active and by.has_perm("accounts.change_user") and in_reach(by, person=link.user))
 
 
 def use(link: OneTimeLink) -> bool:

@@ -42,7 +42,8 @@ def deactivate(person: User, *, by: User | None, heir: User | None = None, reque
         User.objects.filter(pk=person.pk).update(is_active=False, deactivated_at=now)
         login_sessions.end_all(person, because="deactivated")
         ApiKey.objects.filter(user=person, revoked_at=None).update(revoked_at=now, revoked_by=by)
-        OneTimeLink.objects.filter(user=person, used_at=None, expires_at__gt=now).update(expires_at=now)
+        links = Q(user=person) | Q(created_by=person)
+        OneTimeLink.objects.filter(links, used_at=None, expires_at__gt=now).update(expires_at=now)
         events.cut(person)
         belongings.hand_over(person, heir=heir, by=by)
         changes = {"active": (True, False), "heir": (None, str(heir) if heir else None)}

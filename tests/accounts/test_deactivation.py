@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import api_keys, authentication, belongings, events, one_time_links, people, service_accounts, teams
-from accounts.models import ApiKey, AuditEvent, LoginSession, Membership, OneTimeLink, Team, User
+from accounts.models import ApiKey, AuditEvent, Invitation, LoginSession, Membership, OneTimeLink, Team, User
 from accounts.refusals import NotPossible
 from accounts.session_store import stored
 from chat import messages
@@ -278,3 +278,21 @@ def test_a_cut_that_is_old_stands_on_the_page() -> None:
     words = signed_in(root()).get(f"/setup/people/{ada.uuid}/").content.decode()
     assert "Switch the account on" in words
     assert "Switch the account off" not in words
+
+
+@pytest.mark.parametrize("with_heir", [True, False])
+def test_links_that_somebody_who_leaves_may_know_are_somebodys_or_end(with_heir: bool) -> None:
+    ada, heir, boss = person("ada"), person("heir"), root()
+    later = timezone.now() + dt.timedelta(days=3)
+    for name in ("one", "two"):
+        Invitation.objects.create(email=f"{name}@example.com", digest=name, expires_at=later, invited_by=ada)
+    other = Invitation.objects.create(email="other@example.com", digest="x", expires_at=later, invited_by=boss)
+    page = signed_in(boss).get(f"/setup/people/{ada.uuid}/deactivate/").content.decode()
+    assert "one@example.com, two@example.com" in page
+    assert "other@example.com" not in page
+    assert people.deactivate(ada, by=boss, heir=heir if with_heir else None)
+    mine = Invitation.objects.exclude(pk=other.pk)
+    assert [(row.invited_by, row.revoked_at is None) for row in mine] == [(heir if with_heir else ada, with_heir)] * 2
+    other.refresh_from_db()
+    assert other.revoked_at is None
+    assert actions().count("invitation.revoked") == (0 if with_heir else 2)

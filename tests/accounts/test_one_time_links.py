@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from django.test import Client
 
-from accounts import clock, one_time_links, passwords
+from accounts import clock, one_time_links, passwords, people
 from accounts.models import AuditEvent, LoginSession, Notice, OneTimeLink, Organisation, User
 from tests.accounts.conftest import PASSWORD, SignIn
 
@@ -214,3 +214,37 @@ def test_a_password_that_is_no_good_changes_nothing(ada: User, monkeypatch: pyte
         call_command("changepassword", "ada@example.com", stderr=io.StringIO())
     ada.refresh_from_db()
     assert (ada.check_password(PASSWORD), ada.session_version) == (True, 1)
+
+
+def switched_off(root: User) -> None:
+    people.deactivate(root, by=None)
+
+
+def demoted(root: User) -> None:
+    User.objects.filter(pk=root.pk).update(is_superuser=False)
+
+
+def gone(root: User) -> None:
+    people.deactivate(root, by=None)
+    root.delete()
+
+
+@pytest.mark.parametrize("happens", [switched_off, demoted, gone])
+def test_who_no_longer_may_has_prepared_nothing(desk: Client, client: Client, ada: User, happens: Any) -> None:
+    """A link that somebody makes for herself on the eve of leaving opens nobody's account afterwards."""
+    User.objects.create_superuser("other@example.com", PASSWORD)
+    path = made_by(desk, ada)
+    assert client.get(path).status_code == 200
+    happens(User.objects.get(email="root@example.com"))
+    assert client.get(path).status_code == 410
+    assert client.post(path, CHOSEN).status_code == 410
+    assert User.objects.get(pk=ada.pk).check_password(PASSWORD)
+
+
+def test_a_link_is_over_once_its_person_is_out_of_its_makers_reach(client: Client, ada: User) -> None:
+    helper = User.objects.create_user("helper@example.com", PASSWORD, is_staff=True)
+    helper.user_permissions.add(Permission.objects.get(codename="change_user"))
+    path = one_time_links.make(ada, purpose=OneTimeLink.Purpose.PASSWORD, by=helper)[1]
+    assert client.get(path).status_code == 200
+    User.objects.filter(pk=ada.pk).update(is_staff=True)
+    assert client.get(path).status_code == 410
