@@ -7,20 +7,19 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.paginator import Paginator
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import audit, clock
+from accounts import clock
 from accounts.administration import administrator
 from accounts.middleware import organisation_of
 from accounts.models import User
 from accounts.refusals import NotPossible
 from providers import money
-from usage import limit_drafts, limit_words, limits, moments, quotas, rules, sentences, spent
+from usage import limit_drafts, limit_words, limits, moments, rules, sentences, spent
 from usage.limit_forms import Answer, Correction
 from usage.limit_models import QuotaRequest, Scope, Unit
 from usage.limit_views import MAY, bar
@@ -124,8 +123,8 @@ def correct(request: HttpRequest, uuid: UUID) -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             _correct(entry, form=form, request=request)
-        except (ValueError, LookupError):
-            form.add_error(None, _("No more can be taken back than was counted."))
+        except NotPossible as refused:
+            form.add_error(None, str(refused.message))
         else:
             messages.success(request, _("Corrected: an entry was added to the ledger."))
             return HttpResponseRedirect(_page_of(entry))
@@ -142,16 +141,7 @@ def _correct(entry: LedgerEntry, *, form: Correction, request: HttpRequest) -> N
     given, cost = form.cleaned_data, form.cost_micro
     requests, tokens = given["requests"] or 0, (given["tokens_in"] or 0, given["tokens_out"] or 0)
     assert isinstance(request.user, User)
-    with transaction.atomic():
-        quotas.correct(
-            entry.request_id, tokens=tokens, cost_micro=cost, requests=requests, reason=given["reason"],
-            by=request.user.uuid, now=clock.now(),
-        )  # fmt: skip
-        changes: audit.Changes = {
-            "questions": [None, requests],
-            "tokens_in": [None, tokens[0]],
-            "tokens_out": [None, tokens[1]],
-            "cost": [None, ("-" if cost < 0 else "") + money.to_text(abs(cost))],
-            "reason": [None, given["reason"]],
-        }
-        audit.record("ledger.corrected", request=request, target=entry, changes=changes)
+    rules.correct(
+        entry.request_id, tokens=tokens, cost_micro=cost, requests=requests, reason=given["reason"], by=request.user,
+        request=request,
+    )  # fmt: skip

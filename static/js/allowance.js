@@ -1,7 +1,4 @@
 // What is left: the meter by the box, and the notice above it when a limit is in the way. The server writes both.
-import { fragment, parsed } from "./net.js";
-import { words } from "./words.js";
-
 const meter = document.getElementById("meter");
 const OLD_MS = 20000;
 let read = Date.now();
@@ -11,24 +8,11 @@ const limit = document.getElementById("limit");
 export const stopped = () => !!limit.firstElementChild;
 
 // Whether the meter is to be read again after an answer: always near a limit, else once in a while.
-export const old = () => !!meter.firstElementChild
-  && (!!meter.querySelector(".warn") || Date.now() - read > OLD_MS);
-
-export function clear() {
-  limit.replaceChildren();
-}
+export const old = () => !!meter.querySelector(".warn") || (!!meter.firstElementChild && Date.now() - read > OLD_MS);
 
 // Both parts out of an answer of the server that holds them.
 export function put(given) {
   read = Date.now();
-  const [left, stops] = [given.querySelector("[data-meter]"), given.querySelector("[data-limit]")];
-  if (left) meter.replaceChildren(...left.childNodes);
-  if (stops) limit.replaceChildren(...stops.children);
-}
-
-// A refused send brings its own notice.
-export const tell = (html) => put(parsed(html));
-
-export async function look(model) {
-  put(await fragment(`${words.limit}?model=${encodeURIComponent(model)}`));
+  meter.replaceChildren(...given.querySelector("[data-meter]").childNodes);
+  limit.replaceChildren(...given.querySelector("[data-limit]").children);
 }

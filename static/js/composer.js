@@ -2,7 +2,7 @@
 import * as allowance from "./allowance.js";
 import { Draft } from "./draft.js";
 import * as keys from "./keys.js";
-import { insist, Refusal, key } from "./net.js";
+import { insist, Refusal, key, parsed } from "./net.js";
 import { words } from "./words.js";
 
 const form = document.getElementById("composer");
@@ -56,38 +56,20 @@ export class Composer {
       else this.stopEditing();
     });
     chip.querySelector("button").addEventListener("click", () => this.takeBack());
-    document.addEventListener("click", (event) => this.use(event));
-    document.getElementById("choose")?.addEventListener("change", () => this.lookAgain());
-    document.addEventListener("visibilitychange", () => document.hidden || !allowance.stopped() || this.lookAgain());
+    this.left();
     addEventListener("offline", () => this.trouble("network", true));
     addEventListener("online", () => this.trouble("network", false));
     if (matchMedia("(hover: hover)").matches) box.focus();
   }
 
-  // Another model that the notice names: chosen, and asked at once.
-  use(event) {
-    const button = event.target.closest?.("[data-use]");
-    if (!button) return;
-    event.preventDefault();
-    const other = [...form.elements].find((each) => each.type === "radio" && each.name === "model" && each.value === button.value);
-    if (!other) return;
-    other.click();
-    allowance.clear();
-    this.buttons();
-    this.submit();
-  }
-
-  // What is left may have changed: another model is chosen, or the page was out of sight while a limit stood in the way.
-  lookAgain() {
-    allowance.look(form.elements.model?.value || "").then(() => this.buttons(), () => {});
-  }
-
   // An answer has ended and was counted.
-  counted() { if (allowance.old()) this.lookAgain(); }
+  counted() { if (allowance.old()) import("./limited.js").then((limited) => limited.look(this)).catch(() => {}); }
 
+  // What is left now; the code for a limit in the way is seldom needed.
   left(given) {
-    allowance.put(given);
+    if (given) allowance.put(given);
     this.buttons();
+    if (allowance.stopped()) import("./limited.js").then((limited) => limited.listen(this));
   }
 
   pressed(event) {
@@ -259,10 +241,8 @@ export class Composer {
   refusal(error) {
     if (!(error instanceof Refusal)) throw error;
     if (error.status === 401) this.signedOut();
-    else if (error.notice) {
-      allowance.tell(error.notice);
-      this.buttons();
-    } else this.say(error.message || words.failed);
+    else if (error.notice) this.left(parsed(error.notice));
+    else this.say(error.message || words.failed);
     if (error.status === 409) this.thread.look();
   }
 

@@ -20,10 +20,8 @@ import datetime as dt
 from django.utils import timezone
 from accounts.models import Organisation, User
 from chat.models import Conversation
-from providers.models import LanguageModel, Provider
-Organisation.objects.update(name="Pine & Partners")
-# Connected like any provider: what is pictured is the page of a site that is in use.
-Provider.objects.update(name="Our models", source="database")
+from providers.models import LanguageModel
+Organisation.objects.update_or_create(pk=1, defaults={"name": "Pine & Partners"})
 LanguageModel.objects.filter(slug="demo").update(name="Balanced", description="Quick and good at most things")
 user, now = User.objects.get(email=given), timezone.now()
 User.objects.filter(pk=user.pk).update(name="Ada Lang")
@@ -39,6 +37,9 @@ def main(out: Path) -> None:
     """Writes the picture."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = Site(Path(folder))
+        # Connected like any provider: what is pictured is the page of a site that is in use.
+        ours = {"OPENAI_BASE_URL": site.environment["SIMULATOR_URL"], "OPENAI_API_KEY": "x", "OPENAI_MODELS": "demo"}
+        site.environment |= ours | {"SIMULATOR": "0"}
         try:
             site.manage("collectstatic", "--noinput", "--verbosity", "0")
             site.start()
@@ -52,7 +53,7 @@ def main(out: Path) -> None:
             page.goto(site.url())
             page.get_by_role("textbox", name="Your question").fill("Show me what you can do")
             page.keyboard.press("Enter")
-            page.get_by_role("button", name="Regenerate").wait_for(timeout=60_000)
+            page.get_by_role("button", name="Copy the answer").wait_for(timeout=60_000)
             page.wait_for_timeout(3_000)  # the title
             page.mouse.move(1_200, 300)
             page.screenshot(path=str(out))

@@ -29,16 +29,23 @@ PLANTED: dict[str, frozenset[str]] = {
     "accounts.Registration": frozenset({"name", "email"}),
     "accounts.Mail": frozenset({"to", "subject", "error"}),
     "accounts.SsoConnection": frozenset(
-        {"name", "server_url", "client_id", "agent_id", "scopes", "group_claim", "email_domains", "secret_tail"}
+        {
+            "name",
+            "server_url",
+            "client_id",
+            "agent_id",
+            "scopes",
+            "group_claim",
+            "staff_group",
+            "email_domains",
+            "secret_tail",
+        }
     ),
     "accounts.SsoTeam": frozenset({"group"}),
     "accounts.Notice": frozenset({"by"}),
     "providers.Provider": frozenset({"name", "base_url", "proxy"}),
     "providers.LanguageModel": frozenset({"name", "description", "slug"}),
     "providers.ModelRoute": frozenset({"upstream_name"}),
-    "usage.LedgerEntry": frozenset({"person_name", "team_name", "provider_name", "model_name", "reason"}),
-    "usage.Quota": frozenset({"subject_name"}),
-    "usage.QuotaRequest": frozenset({"person_name", "reason", "answer"}),
     "usage.Invocation": frozenset({"person_name", "team_name", "provider_name", "model_name"}),
     "chat.Conversation": frozenset({"title"}),
     "chat.Message": frozenset({"text", "reasoning"}),

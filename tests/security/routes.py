@@ -74,7 +74,6 @@ CONVERSATION = (
 )
 ONESELF = (
     Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
-    Group(SIGNED_IN, FORM, "me/ me/notices/"),
     Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
     Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
@@ -201,6 +200,8 @@ ADMINISTRATION = (
         setup/company-sign-in/<uuid:uuid>/switch/""",
         needs=("accounts.change_ssoconnection",),
     ),
+    # It gives rights: superusers only.
+    Group(SETUP, WRITE, "setup/company-sign-in/<uuid:uuid>/staff/", without=("accounts.view_user",), confirmed=True),
     Group(SETUP, FORM, "setup/company-sign-in/<uuid:uuid>/remove/", needs=("accounts.delete_ssoconnection",)),
     Group(SETUP, READ, "setup/audit/", needs=("accounts.view_auditevent",)),
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
