@@ -25,6 +25,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import notices
+from accounts.confirmation import confirmed
 from accounts.forms import languages, time_zones
 from accounts.models import Membership, Organisation, Team, User
 
@@ -144,6 +145,17 @@ class PersonAdmin(Choosing, People):
     def _in_reach(self, request: HttpRequest, obj: User | None) -> bool:
         """Whoever could give an administrator another password or address could sign in as one: superusers only."""
         return request.user.is_superuser or obj is None or not (obj.is_staff or obj.is_superuser)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """An open computer is not enough to give somebody another address or other rights."""
+        return self._confirmed(request, super().changeform_view)(request, *args, **kwargs)
+
+    def user_change_password(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        return self._confirmed(request, super().user_change_password)(request, *args, **kwargs)
+
+    def _confirmed(self, request: HttpRequest, view: Any) -> Any:
+        may = self.has_view_or_change_permission(request) or self.has_add_permission(request)
+        return confirmed(view) if may else view
 
     def save_model(self, request: HttpRequest, obj: User, form: forms.ModelForm[User], change: bool) -> None:  # noqa: FBT001  # Django's signature
         obj.email = obj.email.strip().lower()

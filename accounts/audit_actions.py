@@ -76,6 +76,8 @@ ACTIONS: dict[str, str | Promise] = {
     "sso.connection_changed": _("%(actor)s changed the company sign-in %(target)s."),
     "sso.secret_changed": _("%(actor)s entered a secret for the company sign-in %(target)s."),
     "sso.groups_changed": _("%(actor)s changed which groups of %(target)s are which teams."),
+    "sso.staff_followed": _("The company's groups changed the rights of %(target)s."),
+    "sso.staff_changed": _("%(actor)s changed which group of %(target)s is staff."),
     "sso.connection_removed": _("%(actor)s removed the company sign-in %(target)s."),
     "sso.only_on": _("%(actor)s closed the door for passwords: only the company's sign-in is left."),
     "sso.only_off": _("%(actor)s let passwords in again."),

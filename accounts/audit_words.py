@@ -79,6 +79,7 @@ FIELDS: dict[str, str | Promise] = {
     "next_key_hint": _("next key"),
     "noted_heads": _("noted heads"),
     "numbers": _("numbers"),
+    "old_lives_hours": _("hours the old one still works"),
     "output_micro": _("output"),
     "paid_by": _("paid by"),
     "per_audio_minute_micro": _("per audio minute"),

@@ -88,7 +88,7 @@ def set_rights(
             _keep_one_administrator(person)
         before = {"role": _role(person), "may": rights.held(person)}
         is_staff = is_staff or is_superuser
-        User.objects.filter(pk=person.pk).update(is_staff=is_staff, is_superuser=is_superuser)
+        User.objects.filter(pk=person.pk).update(is_staff=is_staff, is_superuser=is_superuser, staff_by=None)
         person.is_staff, person.is_superuser = is_staff, is_superuser
         rights.give(person, bundles=bundles if is_staff and not is_superuser else ())
         after = {"role": _role(person), "may": rights.held(person)}

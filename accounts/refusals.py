@@ -15,7 +15,7 @@ class Refused(PermissionDenied):
     """403 with a code; raise it anywhere in a view or a middleware."""
 
     code = "forbidden"
-    message: str | Promise = _("You may not do this.")
+    message: str | Promise = _("Your account may not do this. If you need it, ask your administrator.")
 
 
 class PasswordExpired(Refused):

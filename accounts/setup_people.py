@@ -16,6 +16,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts import belongings, people, people_queries, registration, teams
 from accounts.administration import administrator
+from accounts.confirmation import confirmed
 from accounts.models import Team, User
 from accounts.people_forms import Joining, Leaving, NameAndEmail, Rights
 from accounts.refusals import NotPossible
@@ -79,13 +80,16 @@ def person_page(request: HttpRequest, found: User, *, status: int = 200, **bound
 @require_POST
 @administrator(*CHANGE)
 def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """Another name or e-mail."""
+    """Another name or e-mail. With another address the account is somebody else's, so she proves first who she is."""
     found = people_queries.person_for(uuid)
     form = NameAndEmail(request.POST)
     if not form.is_valid():
         return person_page(request, found, status=400, named=form)
-    given = form.cleaned_data
+    moves = form.cleaned_data["email"].strip().lower() != found.email
+    return (confirmed(_rename) if moves else _rename)(request, found=found, given=form.cleaned_data)
 
+
+def _rename(request: HttpRequest, *, found: User, given: dict[str, str]) -> HttpResponse:
     def deed() -> str | None:
         changed = people.rename(found, by=acting(request), name=given["name"], email=given["email"], request=request)
         return _("Saved.") if changed else None
@@ -95,6 +99,7 @@ def rename(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
 @require_POST
 @administrator(*CHANGE)
+@confirmed
 def set_rights(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """Colleague, staff or administrator."""
     found = people_queries.person_for(uuid)

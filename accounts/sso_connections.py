@@ -14,7 +14,7 @@ from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, login_sessions, sso_logout, sso_metadata, sso_secrets, sso_teams
+from accounts import audit, login_sessions, sso_logout, sso_metadata, sso_secrets, sso_staff, sso_teams
 from accounts.models import LoginSession, Membership, Organisation, SsoConnection, SsoTeam, User
 from accounts.refusals import NotPossible
 
@@ -100,6 +100,7 @@ def remove(connection: SsoConnection, *, request: HttpRequest) -> None:
         _keep_one(connection)
         for person in User.objects.filter(memberships__sso=connection).distinct():
             sso_teams.end(person, memberships=list(Membership.objects.filter(user=person, sso=connection)))
+        sso_staff.withdraw(connection, request=request)
         people = list(people_of(connection).values_list("pk", flat=True))
         SocialAccount.objects.filter(provider=connection.slug).delete()
         _no_longer_by_company(people)

@@ -15,7 +15,7 @@ from allauth.socialaccount.models import SocialAccount
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest
 
-from accounts import audit, clock, invitations, sso_teams
+from accounts import audit, clock, invitations, sso_staff, sso_teams
 from accounts.models import Invitation, SsoConnection, User
 from accounts.models.people import NO_MAIL
 from accounts.refusals import NotPossible
@@ -98,6 +98,7 @@ def disconnect(account: SocialAccount, *, way: Way, user: User, request: HttpReq
             return
         if way.connection is not None:
             sso_teams.sync(user, connection=way.connection, groups=frozenset(), request=request)
+            sso_staff.sync(user, connection=way.connection, groups=frozenset(), request=request)
         if not SocialAccount.objects.filter(user=user).exists():
             User.objects.filter(pk=user.pk).update(sso_at=None)
         changes = {"way": (way.name, None)}
@@ -181,6 +182,7 @@ def _arrived(user: User, *, arrival: Arrival, way: Way, request: HttpRequest) ->
     User.objects.filter(pk=user.pk).update(sso_at=clock.Now())
     if way.connection is not None and arrival.groups is not None:
         sso_teams.sync(user, connection=way.connection, groups=arrival.groups, request=request)
+        sso_staff.sync(user, connection=way.connection, groups=arrival.groups, request=request)
 
 
 def clean_email(given: object) -> str:

@@ -9,11 +9,13 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import passwords, sso_connections, sso_journey, sso_only, sso_trial
+from accounts import passwords, sso_connections, sso_journey, sso_only, sso_staff, sso_trial
 from accounts.administration import administrator
+from accounts.confirmation import confirmed
 from accounts.models import Organisation, SsoConnection
-from accounts.refusals import NotPossible
+from accounts.refusals import NotPossible, Refused
 from accounts.sso_forms import ConnectionForm, DaysForm, GroupsForm
+from accounts.sso_staff import StaffForm
 
 KINDS: tuple[tuple[str, str | Promise, str | Promise], ...] = (
     ("oidc", _("OpenID Connect"), _("Keycloak, Microsoft Entra ID, Google, Okta, Authentik and most others.")),
@@ -78,7 +80,7 @@ def one(request: HttpRequest, uuid: str) -> HttpResponse:
     """One connection: its addresses, what is set, its groups, its switch."""
     connection = get_object_or_404(SsoConnection, uuid=uuid)
     form = ConnectionForm(request.POST or None, instance=SsoConnection.objects.get(pk=connection.pk))
-    if request.method == "POST" and form.is_valid():
+    if request.method == "POST" and form.is_valid() and _may_save(request, connection=connection, form=form):
         sso_connections.save(form.instance, secret=form.cleaned_data["new_secret"], request=request)
         return _try(request, connection=form.instance)
     return _page(request, connection=connection, form=form)
@@ -100,6 +102,22 @@ def groups(request: HttpRequest, uuid: str) -> HttpResponse:
     if not form.is_valid():
         return _page(request, connection=connection, groups=form)
     sso_connections.tie(connection, groups=form.groups, request=request)
+    return HttpResponseRedirect(reverse("setup_company:one", args=[connection.uuid]) + "?tied")
+
+
+@require_POST
+@administrator("accounts.change_ssoconnection")
+@confirmed
+def staff(request: HttpRequest, uuid: str) -> HttpResponse:
+    """Which group is staff. Administrators only: it gives rights."""
+    if not request.user.is_superuser:
+        raise Refused
+    connection = get_object_or_404(SsoConnection, uuid=uuid)
+    form = StaffForm(request.POST)
+    if not form.is_valid():
+        return _page(request, connection=connection, staff_form=form)
+    given = form.cleaned_data
+    sso_staff.tie(connection, group=given["staff_group"], bundles=given["bundles"], request=request)
     return HttpResponseRedirect(reverse("setup_company:one", args=[connection.uuid]) + "?tied")
 
 
@@ -141,6 +159,14 @@ def remove(request: HttpRequest, uuid: str) -> HttpResponse:
     return render(request, "setup/company_remove.html", context, status=409 if refused else 200)
 
 
+def _may_save(request: HttpRequest, *, connection: SsoConnection, form: ConnectionForm) -> bool:
+    """Else whoever may change a connection could have her own words taken for a group that makes staff."""
+    if not connection.staff_group or request.user.is_superuser or not sso_staff.DECIDING & set(form.changed_data):
+        return True
+    form.add_error(None, _("A group makes staff here: only administrators change who says so."))
+    return False
+
+
 class Named:
     """A kind with its name, for the pages."""
 
@@ -179,6 +205,7 @@ def _page(
     connection: SsoConnection,
     form: ConnectionForm | None = None,
     groups: GroupsForm | None = None,
+    staff_form: StaffForm | None = None,
     trial: sso_trial.Trial | None = None,
     refused: NotPossible | None = None,
 ) -> HttpResponse:
@@ -187,6 +214,7 @@ def _page(
         "kind": Named(connection.kind),
         "form": form or ConnectionForm(instance=connection),
         "groups": groups or GroupsForm(connection=connection),
+        "staff": staff_form or StaffForm.of(connection),
         "editing": form is not None and form.is_bound,
         "trial": trial,
         "refused": refused,

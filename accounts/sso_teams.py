@@ -1,6 +1,6 @@
 """An issuer's groups as teams: at each sign-in a person is in the teams that her groups name, as far as the issuer brought her there.
 
-Touches no membership that was made by hand, and makes nobody staff or administrator.
+Touches no membership that was made by hand, and gives no rights: accounts.sso_staff does.
 """
 
 from __future__ import annotations

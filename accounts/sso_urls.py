@@ -37,6 +37,7 @@ setup: list[URLPattern] = [
     path("company-sign-in/<uuid:uuid>/", sso_setup_views.one, name="one"),
     path("company-sign-in/<uuid:uuid>/try/", sso_setup_views.trial, name="try"),
     path("company-sign-in/<uuid:uuid>/teams/", sso_setup_views.groups, name="teams"),
+    path("company-sign-in/<uuid:uuid>/staff/", sso_setup_views.staff, name="staff"),
     path("company-sign-in/<uuid:uuid>/switch/", sso_setup_views.switch, name="switch"),
     path("company-sign-in/<uuid:uuid>/remove/", sso_setup_views.remove, name="remove"),
 ]

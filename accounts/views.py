@@ -29,7 +29,9 @@ def my_settings(request: HttpRequest) -> HttpResponse:
         profile.save(form, request=request)
         # Said in the new language, on a page in the new language.
         answer = HttpResponseRedirect(reverse("accounts:settings") + "?saved")
-        if not form.cleaned_data["language"]:
+        if chosen := form.cleaned_data["language"]:
+            _remember(answer, chosen)
+        else:
             answer.delete_cookie(settings.LANGUAGE_COOKIE_NAME)
         return answer
     context = {"form": form, "saved": "saved" in request.GET, "managed": teams.managed_by(request.user)}
@@ -48,11 +50,14 @@ def new_password(request: HttpRequest) -> HttpResponseBase:
     return response
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def agree_to_rules(request: HttpRequest) -> HttpResponse:
-    """Notes that the rules shown were agreed to, and goes back; rules that changed meanwhile are asked for again there."""
+def rules(request: HttpRequest) -> HttpResponse:
+    """The house rules, to read at any time. A POST notes that the rules shown were agreed to, and goes back; rules that
+    changed meanwhile are asked for again there."""
     assert isinstance(request.user, User)
+    if request.method != "POST":
+        return render(request, "accounts/rules.html", {"rules": house_rules.present(organisation_of(request))})
     shown = request.POST.get("rules", "")
     house_rules.agree(request.user, shown=shown, organisation=organisation_of(request), request=request)
     back = request.POST.get("next", "")
@@ -70,16 +75,21 @@ def language(request: HttpRequest) -> HttpResponse:
     if chosen in dict(settings.LANGUAGES):
         if isinstance(request.user, User):
             User.objects.filter(pk=request.user.pk).update(language=chosen)
-        response.set_cookie(
-            settings.LANGUAGE_COOKIE_NAME,
-            chosen,
-            max_age=365 * 24 * 3600,
-            secure=settings.SESSION_COOKIE_SECURE,
-            httponly=True,
-            samesite="Lax",
-        )
+        _remember(response, chosen)
         translation.activate(chosen)
     return response
+
+
+def _remember(response: HttpResponse, language: str) -> None:
+    """For whoever is not signed in, and for the page that follows signing out."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        language,
+        max_age=365 * 24 * 3600,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -96,7 +96,7 @@ class Browser:
         return accepted
 
     async def follow(self, url: str, *, sink: Any, timeout: float) -> str:
-        """The rhythm of static/js/poll.js for a tab that is looked at. Returns the poll's address at the end."""
+        """The rhythm of static/js/poll.js for a tab that is looked at. Returns what the page asks after the end."""
         seen, opened, end, turn = 0, None, time.monotonic() + timeout, Turn()
         while time.monotonic() < end:
             before = time.monotonic()
@@ -106,26 +106,23 @@ class Browser:
             url = answer.get("poll_url") or url
             sink.snapshot(turn.take(answer))
             if answer["state"] == "done":
-                return url
+                if not answer.get("whole"):
+                    raise ChatError("the end is not whole")
+                wait = 20 if answer["untitled"] else 0
+                return f"{url}&title=1&wait={wait}&looked=1"
             if answer["state"] in ENDED:
                 raise ChatError(f"{answer['state']}: {(answer.get('note') or {}).get('kind', '')}")
             if not news and time.monotonic() - before < QUIET_S:
                 await asyncio.sleep(QUIET_S)
         raise ChatError("timeout")
 
-    async def settle(
-        self, accepted: dict[str, Any], url: str, *, before: asyncio.Task[None] | None, timeout: float
-    ) -> None:
-        """What the page asks once the answer is complete: the turn with its buttons and row, and the title when it is made."""
+    async def settle(self, url: str, *, before: asyncio.Task[None] | None, timeout: float) -> None:
+        """Once the answer is complete the page tells that it was seen, and hears the title when it is made."""
         if before is not None:
             await before
-        headers = [("Accept", "text/html"), *self.headers()[1:]]
-        path = f"/chat/messages/{accepted['message_id']}/?part=end&seen=1"
-        status, _, body = await self.beside.request("GET", path, headers, timeout=timeout)
+        status, _, _ = await self.beside.request("GET", url, self.headers(), timeout=timeout)
         if status != 200:
-            raise ChatError(f"end {status}")
-        if b"data-untitled" in body:
-            await self.beside.request("GET", f"{url}&title=1&wait=20", self.headers(), timeout=timeout)
+            raise ChatError(f"title {status}")
 
     async def poll(self, url: str, *, seen: int, opened: int | None, timeout: float) -> dict[str, Any]:
         query = f"&seen={seen}&wait={HOLD_S}" + ("" if opened is None else f"&open={opened}")
@@ -200,7 +197,7 @@ class Portal(Adapter):  # type: ignore[misc]  # the bench's base class has no ty
         accepted = await browser.send(prompt, sink=sink, timeout=timeout)
         url = await browser.follow(accepted["poll_url"], sink=sink, timeout=max(1.0, end - time.monotonic()))
         # The answer is complete for its reader; the rest goes on beside, as in the page.
-        browser.after = asyncio.create_task(browser.settle(accepted, url, before=browser.after, timeout=30))
+        browser.after = asyncio.create_task(browser.settle(url, before=browser.after, timeout=30))
 
     async def close(self) -> None:
         for browser in self.browsers:

@@ -28,6 +28,8 @@ from tests.chaos.scene import QUICK
 from tests.processes import ROOT, Site
 
 KILL_EVERY_S = 2.0
+BEGUN = "INFO chat.engine engine"
+UP_WITHIN_S = 30.0
 OVER_WITHIN_S = 150.0
 PREPARE = """
 from accounts.models import Organisation, User
@@ -209,10 +211,15 @@ class Killer:
 
     def _run(self) -> None:
         while not self._stop.wait(self._every_s):
-            number = self.kills % 2
-            self._site.kill(f"worker{number}")
-            self._site.start_worker(number)
+            name = f"worker{self.kills % 2}"
+            began = self._site.log(name).count(BEGUN)
+            self._site.kill(name)
+            self._site.start_worker(self.kills % 2)
             self.kills += 1
+            # On a busy machine a worker needs longer to begin than the next one to be killed: none would ever work.
+            until = time.monotonic() + UP_WITHIN_S
+            while self._site.log(name).count(BEGUN) == began and time.monotonic() < until:
+                time.sleep(0.1)
 
 
 def settle_down(watch: Watch) -> None:

@@ -27,16 +27,18 @@ HELP = """bin/test [part …]: installs what the tests need and runs them; witho
 
 A part that can't run here says so; with NO_SKIPS=1 that is a failure. Arguments after -- go to pytest.
 """
+# As many tests at once as there are cores, at least two (most of them wait) and no more than four (they share one disk).
+AT_ONCE = str(max(2, min(4, os.cpu_count() or 2)))
 PYTEST = {
-    "unit": ["-m", "not browser and not chaos and not services", "-n", "2"],
+    "unit": ["-m", "not browser and not chaos and not services", "-n", AT_ONCE],
     "services": ["-m", "services and not chaos and not browser"],
-    "browser": ["-m", "browser", "-n", "2", "--dist", "loadfile"],
-    "chaos": ["-m", "chaos and not browser", "-n", "2", "--dist", "loadfile"],
+    "browser": ["-m", "browser", "-n", AT_ONCE, "--dist", "loadfile"],
+    "chaos": ["-m", "chaos and not browser", "-n", AT_ONCE, "--dist", "loadfile"],
 }
 PARTS = ("lint", *PYTEST)
 NOTHING_COLLECTED = 5
-# These run against the clock of a busy machine: at most so many failures are run once more, alone, and named in the summary.
-TIMED = ("browser", "chaos")
+# Every part has tests that run against the clock of a busy machine: so many failures of one part at most are run once more, alone,
+# and named in the summary.
 ONCE_MORE = 3
 # Like an installation behind a proxy with https, so that Django's deployment checks look at what matters there.
 DEPLOYED = {
@@ -117,7 +119,7 @@ def tests(part: str, *, environment: dict[str, str], extra: list[str]) -> Verdic
             last = line.strip() or last
     code = pytest.returncode
     late = 0
-    if code and part in TIMED and 0 < counted(last, word="failed") <= ONCE_MORE and "error" not in last:
+    if code and 0 < counted(last, word="failed") <= ONCE_MORE and "error" not in last:
         late = counted(last, word="failed")
         say(f"\n== {part}: {late} failed; once more, alone")
         again = [

@@ -83,7 +83,7 @@ def _by_provider(chosen: dict[int, tuple[ModelRoute | None, str]]) -> dict[int |
 
 # The hot path of every worker, so these are plain SQL: the ORM's own work would cost several times what the database does.
 _TAKE = """
-UPDATE chat_generation SET state = 'running', attempt = attempt + 1, revision = revision + 1, provider_id = %s,
+UPDATE chat_generation SET state = 'running', attempt = attempt + 1, revision = revision + 1, in_hand = false, provider_id = %s,
     lease_owner = %s, lease_expires_at = %s, started_at = COALESCE(started_at, %s), next_attempt_at = NULL
 WHERE state = 'queued' AND id IN ({ids})
 """

@@ -19,7 +19,7 @@ from django.db import Error, InterfaceError, OperationalError, close_old_connect
 
 from accounts import clock
 from accounts.models import Organisation
-from chat import claims, endings, prompts, queries, rendering
+from chat import claims, endings, prompts, queries, rendering, suspects
 from chat.live_out import Channel, LiveOut
 from chat.models import Delta, Generation
 from chat.writer import PATIENCE_S, Dispatch, Writer
@@ -42,6 +42,7 @@ class Services:
     noter: Writer
     readers: ThreadPoolExecutor
     titles: ThreadPoolExecutor
+    suspects: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,7 @@ class Answering:
         self.started = time.monotonic()
         self._loop = asyncio.get_running_loop()
         self._inner: asyncio.Task[None] | None = None
+        self.suspect = suspects.Suspect(self.generation, owner=services.owner, lock=services.suspects, read=self._read)
         self.channel = Channel(
             self.generation.pk,
             self.generation.attempt,
@@ -181,11 +183,12 @@ class Answering:
             log.exception("answer %s: not stored; its lease will run out", self.generation.uuid)
 
     async def _ask(self) -> None:
-        plan = await self._read(make_plan, self.claimed)
-        self.prompt_tokens = plan.prompt_tokens
-        if not await self._write(Dispatch(self.generation, plan.note)):
-            self.stopped = "lost"
-            return
+        async with self.suspect.planning():
+            plan = await self._read(make_plan, self.claimed)
+            self.prompt_tokens = plan.prompt_tokens
+            if not await self._write(Dispatch(self.generation, plan.note)):
+                self.stopped = "lost"
+                return
         self.dispatched = True
         self.generation.request = plan.note
         self.started = time.monotonic()
@@ -197,7 +200,7 @@ class Answering:
 
     async def _listen(self, plan: Plan) -> None:
         put, written = self.services.live_out.put, self.written
-        stream = client.stream(plan.endpoint, request=plan.request, limits=plan.limits)
+        stream = client.stream(plan.endpoint, request=plan.request, limits=plan.limits, handling=self.suspect.handling)
         async with contextlib.aclosing(stream):
             async for event in stream:
                 if isinstance(event, client.Finished):

@@ -5,6 +5,7 @@ A ticket binds generation, person, session and the person's session version; the
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 import re
 import threading
@@ -100,6 +101,19 @@ class Reader:
     note: Facts | None = None
 
 
+@dataclass(frozen=True)
+class Ended:
+    """What a page wants to know of an answer that has ended. `whole`: it needs no more of the server, its actions are always the same."""
+
+    conversation_id: int
+    finished_at: dt.datetime | None
+    title: str
+    untitled: bool  # a model is about to give the conversation its title
+    lang: str
+    whole: bool
+    read_at: float = field(default_factory=time.monotonic)
+
+
 @dataclass
 class LiveAnswer:
     """One generation as it looks now. The watcher writes, polls read; `lock` is held for microseconds.
@@ -130,6 +144,7 @@ class LiveAnswer:
     open_read: str = ""  # that source
     open_at: float = 0.0
     final: list[str] | None = None
+    ended: Ended | None = None
 
     @property
     def seq(self) -> int:
@@ -193,6 +208,13 @@ class LiveAnswer:
             if self.reasoning and (self.reasoning_seq > seen or seen == 0):
                 made["reasoning"] = self.reasoning
         return made
+
+    def last_words(self, *, title: str, note: dict[str, Any] | None) -> dict[str, Any]:
+        """What a reader gets with the end besides the blocks."""
+        ended = self.ended
+        if ended is None or not ended.whole or note is not None:
+            return {"title": title}
+        return {"title": title, "whole": True, "lang": ended.lang, "untitled": ended.untitled}
 
     def _open_payload(self, *, seen: int, opened: int | None) -> dict[str, Any]:
         closed = self.blocks.closed

@@ -30,7 +30,9 @@ def poll(request: HttpRequest, generation: str) -> JsonResponse:
     made = answer.payload(seen=int(seen) if seen.isdecimal() and len(seen) < 10 else 0, opened=None)
     made["note"] = note(answer.facts) if answer.facts is not None else None
     if not answer.active:
-        made["title"] = watch_queries.title_of(answer.conversation_id)
+        made |= answer.last_words(title=watch_queries.title_of(answer.conversation_id), note=made["note"])
+        if request.GET.get("looked") and answer.ended is not None:
+            watch_queries.note_seen([answer.ended])
     response = JsonResponse(made)
     response["Cache-Control"] = "no-store"
     return response

@@ -108,7 +108,7 @@ class Message(models.Model):
 class Generation(models.Model):
     """One job of writing (or continuing) an answer. Its `uuid` is the request id of the whole call.
 
-    Counters: `attempt` is the fence (raised by every claim), `crashes` counts leases lost (two are poison),
+    Counters: `attempt` is the fence (raised by every claim), `crashes` counts leases lost (the second is poison where it was `in_hand`),
     `tries` counts tries at the provider (the retry table). `revision` rises with each visible change of state;
     with the number of the last delta it makes the poll's `seq`. `request` says what was asked and sent:
     {"model", "parameters", "sent": {...}, "cut": n}.
@@ -148,6 +148,8 @@ class Generation(models.Model):
     lease_owner = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)
     dispatched = models.BooleanField(default=False)
+    # Of one that has lost a worker: is a step under way that could end another? (chat.suspects)
+    in_hand = models.BooleanField(default=False)
     deadline_at = models.DateTimeField()
     cancel_requested_at = models.DateTimeField(null=True)
 

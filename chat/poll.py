@@ -36,6 +36,8 @@ PACE_S, PACE_EACH_S, PACE_MOST_S = 0.03, 0.0003, 0.5
 MOST_READERS = 64
 # A database that says nothing for so long (seconds) counts as away.
 DATABASE_S = 10.0
+# A title that was read with the end is told without asking again for so long (seconds).
+FRESH_S = 1.0
 WAITING = ("waiting", "queued")
 NOT_FOUND = orjson.dumps({"error": {"code": "not_found", "message": "This page does not exist, or is not yours."}})
 # As on the pages (portal.views): the page asks again, and nothing it has shown is taken away.
@@ -54,14 +56,15 @@ class Poll:
     """`reply` is called exactly once, on the loop, unless the reader leaves before (`drop`)."""
 
     __slots__ = (
-        "_answer", "_asked", "_due", "_reader", "_reply", "_until", "_work", "opened", "over", "seen", "ticket", "title", "wait",
+        "_answer", "_asked", "_due", "_reader", "_reply", "_until", "_work", "looked", "opened", "over", "seen", "ticket", "title", "wait",
     )  # fmt: skip
 
     def __init__(
-        self, ticket: Ticket, *, seen: int, opened: int | None, wait: float, title: bool, reply: Reply
+        self, ticket: Ticket, *, seen: int, opened: int | None, wait: float, reply: Reply, title: bool, looked: bool
     ) -> None:
         self.ticket = ticket
         self.title = title  # what is waited for is the conversation's title, once the answer has ended
+        self.looked = looked  # the person sees how it has ended
         self.seen = seen
         self.opened = opened
         self.wait = wait
@@ -104,6 +107,8 @@ class Poll:
         self._answer = answer
         self._reader = _reader(answer, ticket=self.ticket)
         self._until = time.monotonic() + self.wait
+        if self.looked and not answer.active:
+            watcher.saw(answer)
         self._consider()
 
     def _consider(self) -> None:
@@ -171,8 +176,12 @@ class Poll:
             return
 
         def titled(title: str) -> None:
-            self._say(200, orjson.dumps({**made, "title": title}))
+            self._say(200, orjson.dumps({**made, **answer.last_words(title=title, note=made["note"])}))
 
+        ended = answer.ended
+        if ended is not None and time.monotonic() - ended.read_at < FRESH_S:
+            titled(ended.title)
+            return
         self._in_thread(watch_queries.title_of, answer.conversation_id, then=titled)
 
     def _payload(self, answer: LiveAnswer) -> dict[str, Any]:
@@ -229,6 +238,7 @@ def open_poll(path: str, *, query: bytes, cookie: bytes, reply: Reply) -> Poll |
         seen=_number(given.get("seen"), most=2**31),
         opened=_number(given["open"], most=2**53) if given.get("open") else None,
         title=bool(given.get("title")),
+        looked=bool(given.get("looked")),
         wait=min(float(_number(given.get("wait"), most=60)), settings.POLL_HOLD_S),
         reply=reply,
     )

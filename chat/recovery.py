@@ -15,17 +15,11 @@ from django.db import Error, close_old_connections, connection
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts import clock
-from chat import bell, caution, endings
+from chat import bell, caution, endings, suspects
 from chat.models import ACTIVE, Delta, Generation, WorkerHeartbeat
 from usage.models import Reservation
 
 log = logging.getLogger(__name__)
-MOST_CRASHES = 2
-# Who was spared once is not spared again: at the third attempt the death of its worker counts in any case.
-MOST_ATTEMPTS = 3
-# Of several that lost their worker, all but the first wait for one to two twentieths of a lease (1 to 2 s).
-ALONE = 1 / 20
-BESIDE = dt.timedelta(milliseconds=50)
 State = Generation.State
 
 
@@ -70,50 +64,29 @@ def reap(*, now: dt.datetime) -> int:
     over = now - dt.timedelta(seconds=settings.LEASE_GRACE_S)
     guard = Q(lease_expires_at__lt=over)
     held = Generation.objects.select_related(*endings.LOADED).filter(guard, state__in=Generation.HELD)
-    lost = list(held.order_by("-lease_expires_at", "-pk")[:200])
-    spared = {generation.pk for generation in lost if _spared(generation)}
-    done, again = 0, 0
-    for generation in lost:
-        # What the worker took last is the likeliest to have ended it: that goes first, and alone.
-        later = now + dt.timedelta(seconds=settings.LEASE_S * (ALONE + ALONE * again / len(lost))) if again else None
-        ended = _one(generation, guard=guard, now=now, spared=generation.pk in spared, later=later)
-        done += ended
-        again += ended and generation.state == State.RUNNING
+    done = sum(_one(generation, guard=guard, now=now) for generation in held.order_by("pk")[:200])
     if done:
         bell.ring()
     return done
 
 
-def _spared(generation: Generation) -> bool:
-    """Is a lost suspect innocent, because its worker had taken another one after it? (A suspect has lost a worker before.)
-
-    The worker's death is then the other's, which would otherwise take everybody along who waits for a first word beside it. A
-    renewal makes leases equal: of those that have all been there for so long each is to blame.
-    """
-    if generation.state != State.RUNNING or not 0 < generation.crashes < generation.attempt < MOST_ATTEMPTS:
-        return False
-    assert generation.lease_expires_at is not None
-    beside = Generation.objects.filter(lease_owner=generation.lease_owner, state=State.RUNNING, crashes__gt=0)
-    return beside.filter(lease_expires_at__gt=generation.lease_expires_at + BESIDE).exists()
-
-
-def _one(generation: Generation, *, guard: Q, now: dt.datetime, spared: bool, later: dt.datetime | None) -> bool:
+def _one(generation: Generation, *, guard: Q, now: dt.datetime) -> bool:
     log.warning("answer %s: its worker is gone (%s)", generation.uuid, generation.state)
     if generation.cancel_requested_at is not None:
         return endings.abandon(generation, state=State.CANCELLED, kind="", guard=guard, now=now)
     if generation.state == State.STREAMING:
         return endings.abandon(generation, state=State.INTERRUPTED, kind="worker_lost", guard=guard, now=now)
-    if generation.crashes + 1 >= MOST_CRASHES and not spared:
+    if suspects.to_blame(generation):
         return endings.abandon(generation, state=State.FAILED, kind="poisoned", guard=guard, now=now)
     mine = Generation.objects.filter(guard, pk=generation.pk, attempt=generation.attempt, state=State.RUNNING)
     return bool(
         mine.update(
             state=State.QUEUED,
-            crashes=F("crashes") + (0 if spared else 1),
+            crashes=F("crashes") + 1,
             revision=F("revision") + 1,
             lease_owner=None,
             lease_expires_at=None,
-            next_attempt_at=later,
+            next_attempt_at=None,
         )
     )
 

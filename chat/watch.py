@@ -7,6 +7,7 @@ a second in any case, and once a second makes sure that every reader may still r
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 import time
@@ -14,10 +15,10 @@ from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import Error, close_old_connections, connection
 
 from chat import watch_queries as queries
-from chat.live import LiveAnswer, Ticket
+from chat.live import Ended, LiveAnswer, Ticket
 from chat.models import Generation
 from chat.moderation import moderate
 from chat.wakeup import Wakeup, make_wakeup
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 # An answer is forgotten, and a session's right is looked up again, when nobody has asked for this long (seconds).
 FORGET_S = 30.0
 VET_S = 1.0
+# Ends that were seen are noted together, at most so often (seconds).
+SEEN_S = 0.1
 # A session's right counts while it was confirmed within this: who is cut off reads nothing after two seconds, also once nothing
 # is being written and nobody vets. Where vetting is late the database is asked for each poll.
 VETTED_S = 1.9
@@ -52,6 +55,8 @@ class Watcher:
         self._waiters: dict[str, set[Waiting]] = {}
         self._vetted: dict[tuple[str, int, int], float] = {}
         self._asked: dict[tuple[str, int, int], float] = {}
+        self._seen: dict[str, Ended] = {}  # ends that were looked at and are not noted yet
+        self._seen_at = 0.0
         self._some = threading.Event()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -102,6 +107,12 @@ class Watcher:
             if not waiting:
                 del self._waiters[answer.uuid]
 
+    def saw(self, answer: LiveAnswer) -> None:
+        """Its reader looks at the end: noted in a moment, together with others."""
+        if answer.ended is not None and answer.ended.finished_at is not None:
+            self._seen[answer.uuid] = answer.ended
+            self._some.set()
+
     def wake_all(self) -> None:
         """Every held poll looks again now (the process is about to stop)."""
         self._wake([*self._waiters])
@@ -148,7 +159,7 @@ class Watcher:
         wakeup: Wakeup | None = None
         vetted = 0.0
         while not self._stop.is_set():
-            if not any(a.active or a.awaits_title for a in list(self.answers.values())):
+            if not (self._seen or any(a.active or a.awaits_title for a in list(self.answers.values()))):
                 if wakeup is not None:
                     wakeup.close()
                     wakeup = None
@@ -156,13 +167,14 @@ class Watcher:
                 self._some.clear()
             try:
                 wakeup = wakeup or make_wakeup()
+                self._note_seen()
                 self._tick()
                 now = time.monotonic()
                 if now - vetted >= VET_S:
                     vetted = now
                     self._vet()
                 self._stop.wait(min(GAP_MOST_S, GAP_EACH_S * self.running))
-                wakeup.wait(timeout=max(0.0, vetted + VET_S - time.monotonic()))
+                wakeup.wait(timeout=SEEN_S if self._seen else max(0.0, vetted + VET_S - time.monotonic()))
             except Exception as error:  # noqa: BLE001  # drivers raise their own kinds while a database is away
                 log.warning("the watcher waits for the database: %s", type(error).__name__)
                 if wakeup is not None:
@@ -172,7 +184,18 @@ class Watcher:
                 self._stop.wait(0.3)
         if wakeup is not None:
             wakeup.close()
+        with contextlib.suppress(Error):
+            self._seen_at = 0.0
+            self._note_seen()
         connection.close()
+
+    def _note_seen(self) -> None:
+        now = time.monotonic()
+        if self._seen and now - self._seen_at >= SEEN_S:
+            noted, self._seen_at = dict(self._seen), now
+            queries.note_seen(noted.values())
+            for uuid in noted:
+                self._seen.pop(uuid, None)
 
     def _tick(self) -> None:
         """One query for all; what changed wakes its readers."""

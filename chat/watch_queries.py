@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from django.conf import settings
-from django.db import close_old_connections, connection
+from django.db import close_old_connections, connection, transaction
 from django.db.models import Count, Sum
 
-from accounts import clock
-from accounts.prepared import Prepared, PreparedIn, fetch, marks
-from chat import queries
-from chat.live import LiveAnswer
-from chat.models import Generation, Message, WorkerHeartbeat
+from accounts import clock, session_store
+from accounts.prepared import Prepared, PreparedIn, execute, fetch, marks
+from chat import durability, queries, rendering
+from chat.live import Ended, LiveAnswer
+from chat.models import Conversation, Generation, Message, WorkerHeartbeat
 from chat.notes import Facts
 from providers import access
 from usage import metrics
@@ -27,9 +27,9 @@ _ALIVE = "SELECT session_key FROM django_session WHERE expire_date > %s AND sess
 _VERSIONS = """
 SELECT id, session_version FROM accounts_user WHERE is_active AND NOT password_expired AND id IN ({people})
 """
-_rows = PreparedIn(lambda keys: Generation.objects.select_related("message").filter(pk__in=keys))
+_rows = PreparedIn(lambda keys: Generation.objects.select_related("message", "conversation").filter(pk__in=keys))
 _named = Prepared(
-    lambda uuid, user: Generation.objects.select_related("message").filter(uuid=uuid, user_id=user),
+    lambda uuid, user: Generation.objects.select_related("message", "conversation").filter(uuid=uuid, user_id=user),
     uuid.UUID(int=0xABCDEF),
     -1,
 )
@@ -44,8 +44,8 @@ def rights(asked: Iterable[Right]) -> set[Right]:
     wanted = list(asked)
     if not wanted:
         return set()
-    keys, people = sorted({r[0] for r in wanted}), sorted({r[1] for r in wanted})
-    alive = {row[0] for row in fetch(_ALIVE.format(keys=marks(keys)), clock.now(), *keys)}
+    keys, people = {session_store.stored(r[0]): r[0] for r in wanted}, sorted({r[1] for r in wanted})
+    alive = {keys[row[0]] for row in fetch(_ALIVE.format(keys=marks(keys)), clock.now(), *sorted(keys))}
     versions = dict(fetch(_VERSIONS.format(people=marks(people)), *people))
     return {r for r in wanted if r[0] in alive and versions.get(r[1]) == r[2]}
 
@@ -124,6 +124,23 @@ def _finish(answer: LiveAnswer, *, row: Generation) -> None:
     message: Message = row.message
     answer.finish(state=row.state, revision=row.revision, html=queries.blocks_of(message), reasoning=message.reasoning)
     answer.facts = _facts(row)
+    home = row.conversation
+    untitled = home.title_state == Conversation.TitleState.PENDING
+    answer.ended = Ended(
+        conversation_id=home.pk,
+        finished_at=row.finished_at,
+        title=home.title,
+        untitled=untitled,
+        lang=rendering.language_of(message.text),
+        # Not where the page shows more than words: what was thought, or where the model's memory begins.
+        whole=row.state == "done" and bool(message.text) and not message.reasoning and not _cut(row),
+    )
+    if not untitled:
+        answer.titled = home.title
+
+
+def _cut(row: Generation) -> bool:
+    return bool((row.request.get("sent") or {}).get("cut"))
 
 
 def _facts(row: Generation) -> Facts:
@@ -218,8 +235,8 @@ def _means(waiting: list[Generation], *, now: dt.datetime) -> dict[int, float]:
 
 
 def _working(*, broken: Iterable[int]) -> tuple[str, ...]:
-    """The names of three models that can be used instead."""
-    return tuple(access.served().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
+    """The names of three models that everybody can use instead."""
+    return tuple(access.for_everybody().exclude(pk__in=list(broken)).values_list("name", flat=True)[:3])
 
 
 def title_of(conversation_id: int) -> str:
@@ -241,3 +258,14 @@ def look_for_titles(answers: list[LiveAnswer]) -> list[LiveAnswer]:
     for answer in found:
         answer.titled, answer.awaits_title = titles[answer.conversation_id], False
     return found
+
+
+_SEEN = "UPDATE chat_conversation SET seen_at = %s WHERE id = %s AND (seen_at IS NULL OR seen_at < %s)"
+
+
+def note_seen(ends: Iterable[Ended]) -> None:
+    """These ends were looked at: they are no news in their people's lists."""
+    durability.relax()
+    with transaction.atomic():
+        for ended in sorted(ends, key=lambda each: each.conversation_id):
+            execute(_SEEN, ended.finished_at, ended.conversation_id, ended.finished_at)

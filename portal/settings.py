@@ -207,7 +207,7 @@ READER_STALL_S = env.float("READER_STALL_S", default=60)
 LANGUAGE_CODE = env.choice("DEFAULT_LANGUAGE", default="en", of=("en", "zh-hans"))
 LANGUAGES = [("en", "English"), ("zh-hans", "简体中文")]
 LOCALE_PATHS = [BASE_DIR / "locale"]
-USE_I18N = USE_TZ = True
+FORMAT_MODULE_PATH = "portal.formats"
 TIME_ZONE = env.zone("TIME_ZONE", default="UTC")
 
 # --- Static files: hashed and compressed once collected, straight from the folders until then -------------------------

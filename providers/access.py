@@ -1,4 +1,7 @@
-"""Who may use which model. Reads only."""
+"""Who may use which model: all that are served and are for everybody, or for a team of the asker's. Reads only.
+
+Asked anew for every question: who leaves a team has lost its models at the next request. Administrators are asked like everybody.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +14,8 @@ from accounts.models import User
 from accounts.prepared import Prepared
 from providers.models import LanguageModel, ModelRoute, ProviderState
 
-_by_slug = Prepared(lambda slug: served().filter(slug=slug), "\x01slug")
-_served = Prepared(lambda: served())
+_by_slug = Prepared(lambda slug, asker: served_to(asker).filter(slug=slug), "\x01slug", -1)
+_served = Prepared(lambda asker: served_to(asker), -1)
 
 
 def models_for(user: User | AnonymousUser) -> QuerySet[LanguageModel]:
@@ -20,25 +23,36 @@ def models_for(user: User | AnonymousUser) -> QuerySet[LanguageModel]:
     if not user.is_active:
         return LanguageModel.objects.none()
     if not isinstance(user, User) or not user.default_model:
-        return served()
+        return served_to(user.pk)
     own_first = Case(When(slug=user.default_model, then=Value(0)), default=Value(1))
-    return served().order_by(own_first, "position", "name", "pk")
+    return served_to(user.pk).order_by(own_first, "position", "name", "pk")
 
 
 def choices_for(user: User) -> list[LanguageModel]:
     """The same as a list: one statement, built once, unless the person has a default of her own."""
-    return _served.rows() if user.is_active and not user.default_model else list(models_for(user))
+    return _served.rows(user.pk) if user.is_active and not user.default_model else list(models_for(user))
 
 
 def names_for(user: User) -> list[tuple[str, str]]:
     """Identifier and name of the models that this person may choose, in the organisation's order."""
-    return list(served().values_list("slug", "name")) if user.is_active else []
+    return list(served_to(user.pk).values_list("slug", "name")) if user.is_active else []
 
 
 def served() -> QuerySet[LanguageModel]:
     """The chat models that are switched on and that some provider serves, the default first."""
     routes = ModelRoute.objects.filter(model=OuterRef("pk"), enabled=True, provider__enabled=True)
     return LanguageModel.objects.filter(Exists(routes), enabled=True, kind=LanguageModel.Kind.CHAT)
+
+
+def served_to(asker: int) -> QuerySet[LanguageModel]:
+    """Of these, those that the account with this number may use."""
+    shared = LanguageModel.teams.through.objects.filter(languagemodel=OuterRef("pk"), team__memberships__user_id=asker)
+    return served().filter(Q(for_all=True) | Exists(shared))
+
+
+def for_everybody() -> QuerySet[LanguageModel]:
+    """Of these, those that may be named to anybody."""
+    return served().filter(for_all=True)
 
 
 def broken() -> dict[int, str]:
@@ -60,10 +74,10 @@ def model_for(user: User | AnonymousUser, reference: str | uuid.UUID | None = No
     found: LanguageModel | None
     if reference is None or reference == "":
         own = isinstance(user, User) and user.default_model
-        found = models_for(user).first() if own else _served.first()
+        found = models_for(user).first() if own else _served.first(user.pk)
         return found
     if isinstance(reference, str):
-        found = _by_slug.first(reference)
+        found = _by_slug.first(reference, user.pk)
         if found is not None:
             return found
     try:

@@ -34,7 +34,7 @@ def offered() -> QuerySet[LanguageModel]:
     """The models that colleagues may choose from, the default first, with their routes and providers."""
     served = ModelRoute.objects.filter(model=OuterRef("pk"), enabled=True, provider__enabled=True)
     models = LanguageModel.objects.filter(Exists(served), enabled=True, kind=Kind.CHAT)
-    return models.prefetch_related("routes__provider")
+    return models.prefetch_related("routes__provider", "teams")
 
 
 def listed(provider: Provider, *, query: str = "", everything: bool = False) -> QuerySet[ModelRoute]:

@@ -6,7 +6,7 @@ For the worker's event loop; also for short-lived loops (commands, the admin's t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,7 @@ __all__ = [
     "stream",
 ]
 
+Handling = Callable[[bool], Awaitable[None]]
 MOST_MODELS = 5_000
 RESERVED = frozenset({"model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens"})
 """Fields of a request that `extra` cannot change."""
@@ -70,10 +71,13 @@ class ChatRequest:
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) -> AsyncGenerator[Event, None]:
+async def stream(
+    endpoint: Endpoint, *, request: ChatRequest, limits: Limits, handling: Handling | None = None
+) -> AsyncGenerator[Event, None]:
     """The answer's pieces, and exactly one Finished as the last. Everything else raises Failure.
 
     Leave early only by closing the iterator (`contextlib.aclosing`) or by cancelling: the connection ends at once.
+    `handling` is awaited with True before what came is looked at, until a first word has come, and with False if it brought none.
     """
     watch = Watch(first_byte_s=limits.first_byte_s, gap_s=limits.gap_s)
     content = _body(request, dialect=endpoint.dialect)
@@ -93,9 +97,12 @@ async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) ->
         reader = Reader(max_line=limits.max_line)
         ended = False
         while not ended:
-            pieces, failure, ended = await _step(watch, reader=reader, chunks=chunks)
+            pieces, failure, ended = await _step(watch, reader=reader, chunks=chunks, handling=handling)
             if pieces:
                 watch.word()
+                handling = None
+            elif handling is not None and not ended:
+                await handling(False)
             for piece in pieces:
                 yield piece
             if failure is not None:
@@ -113,7 +120,9 @@ async def stream(endpoint: Endpoint, *, request: ChatRequest, limits: Limits) ->
     yield Finished(chunks.finish, chunks.usage, chunks.model, reply.request_id, chunks.odd)
 
 
-async def _step(watch: Watch, *, reader: Reader, chunks: Chunks) -> tuple[list[Text | Reasoning], Failure | None, bool]:
+async def _step(
+    watch: Watch, *, reader: Reader, chunks: Chunks, handling: Handling | None
+) -> tuple[list[Text | Reasoning], Failure | None, bool]:
     """What the next bytes bring: pieces, perhaps a failure after them, and whether that was the end.
 
     Once the answer is finished no failure counts.
@@ -122,6 +131,8 @@ async def _step(watch: Watch, *, reader: Reader, chunks: Chunks) -> tuple[list[T
     data: bytes | None = None
     try:
         data = await watch.read()
+        if handling is not None:
+            await handling(True)
         for name, payload in reader.feed(data) if data else reader.finish():
             pieces += chunks.take(name, payload)
             if chunks.done:

@@ -15,7 +15,8 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, audit_changes
 from accounts.administration import administrator
-from providers import choosing, prices, trials
+from providers import audience, choosing, prices, trials
+from providers.audience import Audience
 from providers.failures import Failure
 from providers.forms import Names, Shown
 from providers.models import LanguageModel, ModelRoute, Provider
@@ -134,10 +135,34 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
             if changes := audit_changes.of_form(form):
                 audit.record("model.changed", request=request, target=model, changes=changes)
         return HttpResponseRedirect(reverse("providers:overview"))
+    return _page(request, model, form=form)
+
+
+def _page(
+    request: HttpRequest, model: LanguageModel, *, form: Shown | None = None, refused: Audience | None = None
+) -> HttpResponse:
     routes = list(model.routes.all())
     known = prices.in_force(routes)
-    priced = [(route, known.get((route.model_id, route.provider_id))) for route in routes]
-    return render(request, "setup/model.html", {"form": form, "model": model, "slug": model.slug, "prices": priced})
+    context = {
+        "form": form or Shown(instance=model),
+        "audience": refused or Audience.of(model),
+        "model": model,
+        "slug": model.slug,
+        "prices": [(route, known.get((route.model_id, route.provider_id))) for route in routes],
+    }
+    return render(request, "setup/model.html", context, status=400 if refused else 200)
+
+
+@require_POST
+@administrator(CHANGE, MODELS)
+def restrict(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """For everybody, or for certain teams."""
+    model = get_object_or_404(LanguageModel, uuid=uuid)
+    form = Audience(request.POST)
+    if not form.is_valid():
+        return _page(request, model, refused=form)
+    audience.restrict(model, form=form, request=request)
+    return HttpResponseRedirect(reverse("providers:overview"))
 
 
 MOVES: dict[str, int | None] = {"up": -1, "down": 1, "default": None}

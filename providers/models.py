@@ -67,6 +67,11 @@ class LanguageModel(models.Model):
     description = models.CharField(_("description"), max_length=300, blank=True)
     kind = models.CharField(_("kind"), max_length=16, choices=Kind.choices, default=Kind.CHAT)
     enabled = models.BooleanField(_("on"), default=False)
+    # Two columns: a model whose last team is deleted stays closed.
+    for_all = models.BooleanField(_("for everybody"), default=True, editable=False)
+    teams = models.ManyToManyField(
+        "accounts.Team", blank=True, editable=False, related_name="language_models", verbose_name=_("only for")
+    )
     position = models.IntegerField(_("position"), default=0, help_text=_("The first one that is on is the default."))
     context_window = models.PositiveIntegerField(_("context window"), default=32_000, help_text=_("In tokens."))
     max_output_tokens = models.PositiveIntegerField(_("longest answer"), default=4_096, help_text=_("In tokens."))

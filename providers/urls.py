@@ -21,5 +21,6 @@ urlpatterns: list[URLPattern] = [
     path("provider/<uuid:uuid>/names/", model_views.add_names, name="names"),
     path("provider/<uuid:uuid>/fetch/", model_views.fetch, name="fetch"),
     path("<uuid:uuid>/", model_views.edit, name="model"),
+    path("<uuid:uuid>/teams/", model_views.restrict, name="audience"),
     path("<uuid:uuid>/order/", model_views.order, name="order"),
 ]

@@ -294,7 +294,11 @@ def of_whole_pages() -> Iterator[Message]:
     quote, back = "the request id on the page", ("Back to the chat",)
     rows: list[tuple[str, tuple[str, ...], str]] = [
         ("not found, or not yours", ("Nothing here", "This page does not exist, or is not yours."), NOTHING),
-        ("no right to it", ("Not allowed", "You may not do this."), NOTHING),
+        (
+            "no right to it",
+            ("Not allowed", "Your account may not do this. If you need it, ask your administrator."),
+            NOTHING,
+        ),
         ("a one-time password is in use", ("Not allowed", "Choose a new password first."), NOTHING),
         (
             "unreadable",

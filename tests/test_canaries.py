@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.core import signing
 from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 from django.urls import Resolver404, resolve, reverse
@@ -112,9 +113,9 @@ def test_letters_and_messages_to_the_queue_are_read(db: None) -> None:
 def test_every_place_of_the_table_exists() -> None:
     uuid = "00000000-0000-4000-8000-000000000000"
     for _kind, where, _why in canaries.SHOWN:
-        if where == "letter":
+        if not where.startswith(("GET", "POST", "(GET")):
             continue
-        path = re.sub(r"^(\(GET\|POST\)|POST) ", "", where).replace("[0-9a-f-]+", uuid)
+        path = re.sub(r"^(\(GET\|POST\)|GET|POST) ", "", where).replace("[0-9a-f-]+", uuid)
         whole = re.sub(r"\(([^()|]*\|)*([^()|]*)\)\??", r"\2", path)
         try:
             resolve(whole)
@@ -147,3 +148,31 @@ def test_a_planted_leak_fails_the_test_that_made_it(tmp_path: Path) -> None:
         in done.stdout
     )
     assert "test_that_does_not" not in done.stdout
+
+
+def test_what_is_signed_and_zipped_is_read() -> None:
+    canaries.made("provider key", "sk-canary-of-the-session")
+    zipped = signing.dumps({"key": "sk-canary-of-the-session", "more": ["x" * 40] * 9}, compress=True)
+    canaries.let_out("database file x", canaries.unpacked(f"before {zipped} after"))
+    assert canaries.kept.leaks() == ["provider key as itself in database file x"]
+
+
+def test_the_database_may_hold_the_digest_of_a_key_and_nothing_else_may() -> None:
+    canaries.made("api key", "sk-something-long")
+    canaries.made("provider key", "sk-something-else")
+    for place in ("database table keys", "file web0.log"):
+        for secret in ("sk-something-long", "sk-something-else"):
+            canaries.let_out(place, hashlib.sha256(secret.encode()).hexdigest())
+    assert canaries.kept.leaks() == [
+        "provider key as SHA-256 in database table keys",
+        "api key as SHA-256 in file web0.log",
+        "provider key as SHA-256 in file web0.log",
+    ]
+
+
+def test_a_short_code_is_found_where_it_stands_by_itself() -> None:
+    canaries.kept.secrets["12345678"] = "recovery code"
+    canaries.let_out("log x", "at 0123456789 with 9b12345678")
+    assert canaries.kept.leaks() == []
+    canaries.let_out("log y", "the code (12345678) was used")
+    assert canaries.kept.leaks() == ["recovery code as itself in log y"]

@@ -151,6 +151,10 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=64, blank=True, editable=False, help_text=_("SHA-256 of the house rules this person agreed to.")
     )
     is_staff = models.BooleanField(_("may open the administration"), default=False)
+    # Whose group made her staff; empty: an administrator did.
+    staff_by = models.ForeignKey(
+        "accounts.SsoConnection", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
+    )
     date_joined = models.DateTimeField(_("joined"), default=timezone.now, editable=False)
 
     objects: ClassVar[UserManager] = UserManager()

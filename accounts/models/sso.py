@@ -29,6 +29,9 @@ class SsoConnection(models.Model):
     agent_id = models.CharField(_("agent id"), max_length=32, blank=True)  # WeCom
     scopes = models.CharField(_("scopes"), max_length=200, blank=True)
     group_claim = models.CharField(_("claim that names groups"), max_length=80, blank=True)
+    # Whose people are staff, and with which rights (accounts.sso_staff).
+    staff_group = models.CharField(_("group of staff"), max_length=200, blank=True, editable=False)
+    staff_bundles = models.JSONField(default=list, blank=True, editable=False)
     email_domains = models.TextField(_("domains it may vouch for"), blank=True)
     makes_people = models.BooleanField(
         _("makes accounts"), default=True, help_text=_("Otherwise only people who were invited may sign in through it.")

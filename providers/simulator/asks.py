@@ -74,7 +74,7 @@ def ask_from(raw: bytes, *, header_mode: str = "") -> Ask:
         raise BadAskError(f"unknown simulator mode {mode!r}")
     seed = mark.get("seed") or hashlib.sha256(talk.question.encode("utf-8", "replace")).hexdigest()[:16]
     readable = model == demo.MODEL and not mark and mode == "ok"
-    most = _limit(body)
+    most = _most(body, mode=mode, mark=mark)
     words = _words(talk, seed=seed, mark=mark, readable=readable)
     tool = _tool(body, wanted=mark.get("tool", ""))
     cut = most is not None and most < len(words)
@@ -96,6 +96,15 @@ def ask_from(raw: bytes, *, header_mode: str = "") -> Ask:
         tool=tool,
         body=body,
     )
+
+
+def _most(body: Mapping[str, Any], *, mode: str, mark: Mapping[str, str]) -> int | None:
+    """The tokens after which an answer is cut: what was asked for, or where `mode=finish_length at=…` says."""
+    asked = _limit(body)
+    if mode != "finish_length" or "at" not in mark:
+        return asked
+    here = _number(mark, "at", default=STRIKES_AT)
+    return here if asked is None else min(asked, here)
 
 
 def _talk(messages: list[dict[str, Any]], texts: list[str]) -> Talk:

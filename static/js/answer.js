@@ -4,6 +4,8 @@ import { ended } from "./poll.js";
 import { words } from "./words.js";
 
 const INTO = new Set("P UL OL LI BLOCKQUOTE H1 H2 H3 H4 H5 H6 PRE CODE DIV TABLE TBODY TR TD".split(" "));
+// The id in the page's pattern of actions.
+const NOBODY = "00000000-0000-0000-0000-000000000000";
 const PARTS = ["model", "think", "wait", "note", "acts"];
 
 function canonical(html) {
@@ -142,6 +144,13 @@ export class Answer {
   tick() {
     const shown = this.thinking && this.part("wait").querySelector(".num");
     if (shown) shown.textContent = this.seconds();
+  }
+
+  // It has ended and needs no more of the server: its actions are those of every answer.
+  complete(lang) {
+    this.part("acts").innerHTML = document.getElementById("acts").innerHTML.replaceAll(NOBODY, this.article.dataset.id);
+    for (const name of ["poll", "generation", "elapsed", "stop"]) delete this.article.dataset[name];
+    if (lang) this.text.lang = lang;
   }
 
   // The same answer as the server shows it now: notes, actions, state; blocks as ever.

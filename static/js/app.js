@@ -8,7 +8,6 @@ import * as list from "./list.js";
 import { insist, json, key, parsed, token } from "./net.js";
 import * as scroll from "./scroll.js";
 import { Thread } from "./thread.js";
-import "./ways.js";
 import { words } from "./words.js";
 
 const actions = document.getElementById("do");
@@ -24,11 +23,15 @@ const current = () => thread.conversation;
 const thread = new Thread({
   running: () => composer.buttons(),
   side(row) { list.put(row, current()); },
+  complete(untitled) {
+    list.done(current(), untitled);
+    composer.counted();
+  },
   left(given) { composer.left(given); },
-  ended(state, { title: text, url }) {
+  ended(state, { title: text, url, whole }) {
     name(text);
     composer.turn(state);
-    if (url && list.untitled(current())) titled(current(), url);
+    if (url && (whole || list.untitled(current()))) titled(current(), url);
     list.watch(current, name);
   },
   moved(version) { composerForm.elements.version.value = version; },
@@ -42,9 +45,11 @@ function name(text) {
   document.title = [text, words.organisation].filter(Boolean).join(" · ");
 }
 
-// The title that a model gives the conversation: the poll's address holds until it is there.
+// Tells that the end was seen. The title that a model gives the conversation: the poll's address holds until it is there.
 async function titled(conversation, url) {
-  const { title: text } = await json(`${url}&title=1&wait=20`).catch(() => ({}));
+  const looked = document.hidden ? "" : "&looked=1";
+  const wait = list.untitled(conversation) ? 20 : 0;
+  const { title: text } = await json(`${url}&title=1&wait=${wait}${looked}`).catch(() => ({}));
   if (text && list.untitled(conversation, text) && conversation === current()) name(text);
 }
 
@@ -122,3 +127,4 @@ if (enter.aloud) menu();
 listen();
 thread.start();
 list.watch(current, name);
+import("./ways.js"); // what nobody needs in the first moment

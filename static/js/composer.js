@@ -62,6 +62,9 @@ export class Composer {
     if (matchMedia("(hover: hover)").matches) box.focus();
   }
 
+  // An answer has ended and was counted.
+  counted() { if (allowance.old()) import("./limited.js").then((limited) => limited.look(this)).catch(() => {}); }
+
   // What is left now; the code for a limit in the way is seldom needed.
   left(given) {
     if (given) allowance.put(given);

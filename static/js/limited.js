@@ -7,7 +7,7 @@ const form = document.getElementById("composer");
 const radios = () => [...form.elements].filter((each) => each.type === "radio" && each.name === "model");
 let listening = false;
 
-async function look(composer) {
+export async function look(composer) {
   const model = radios().find((each) => each.checked)?.value || "";
   put(await fragment(`${words.limit}?model=${encodeURIComponent(model)}`));
   composer.buttons();

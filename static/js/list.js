@@ -37,6 +37,13 @@ export function untitled(conversation, title = "") {
   return true;
 }
 
+// Its answer has ended and is looked at: nothing runs, nothing is news; perhaps a title comes.
+export function done(conversation, titleComes) {
+  const row = rowOf(conversation);
+  row?.querySelector(".run")?.remove();
+  if (row && titleComes) row.dataset.untitled = "";
+}
+
 // A row that has changed, or is new, from its own fragment (heading and row): it stands at the top of its day.
 export function put(fresh, current) {
   const row = fresh.querySelector("li");
@@ -55,21 +62,9 @@ export function put(fresh, current) {
   if (focused) rowOf(current).focus({ preventScroll: true });
 }
 
-// What comes after what is there; a heading that goes on is not said twice.
-function append(rest) {
-  const first = rest.querySelector("h2");
-  const last = [...list.querySelectorAll("h2")].at(-1);
-  if (first && last && first.textContent === last.textContent) {
-    last.nextElementSibling.append(...first.nextElementSibling.children);
-    first.nextElementSibling.remove();
-    first.remove();
-  }
-  list.append(rest);
-}
-
 // The code for the list anew, and for further pages, comes when it is wanted.
 const renewal = () => import("./renew.js");
-const own = { append, mark, rowOf };
+const own = { mark, rowOf };
 export const refresh = async (current) => (await renewal()).refresh(current, own);
 
 // Asks again while something in the list is about to change: a title to come, an answer being written elsewhere.
@@ -106,7 +101,12 @@ function onKey(event) {
 }
 
 export function listen() {
-  const load = async (link) => link.hasAttribute("aria-busy") || (await renewal()).more(link, own).catch(() => link.removeAttribute("aria-busy"));
+  // Marked before anything is waited for: a press and the scrolling that it causes are one wish.
+  const load = (link) => {
+    if (link.hasAttribute("aria-busy")) return;
+    link.setAttribute("aria-busy", "true");
+    renewal().then((it) => it.more(link)).catch(() => link.removeAttribute("aria-busy"));
+  };
   list.addEventListener("click", (event) => {
     const link = event.target.closest("a[data-more], a.act");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;

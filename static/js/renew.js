@@ -25,8 +25,20 @@ function older(fresh) {
   return rest;
 }
 
+// What comes after what is there; a heading that goes on is not said twice.
+function append(rest) {
+  const first = rest.querySelector("h2");
+  const last = [...list.querySelectorAll("h2")].at(-1);
+  if (first && last && first.textContent === last.textContent) {
+    last.nextElementSibling.append(...first.nextElementSibling.children);
+    first.nextElementSibling.remove();
+    first.remove();
+  }
+  list.append(rest);
+}
+
 // The first page anew. Somebody who moves through the list by keyboard keeps the place.
-export async function refresh(current, { append, mark, rowOf }) {
+export async function refresh(current, { mark, rowOf }) {
   const fresh = await fragment(words.list);
   if (list.querySelector(".rename, [aria-expanded=true]")) return;
   const active = document.activeElement;
@@ -41,11 +53,11 @@ export async function refresh(current, { append, mark, rowOf }) {
   if (row) (active.matches(".act") ? row.nextElementSibling : row).focus({ preventScroll: true });
 }
 
-export async function more(link, { append }) {
-  link.setAttribute("aria-busy", "true");
+export async function more(link) {
   const focused = document.activeElement === link;
   const fresh = await fragment(link.dataset.more);
   const first = fresh.querySelector(".row");
+  if (!link.isConnected) return; // the list is another one by now
   link.remove();
   append(fresh);
   if (focused) first?.focus();

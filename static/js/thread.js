@@ -13,7 +13,7 @@ const fold = document.getElementById("fold").content.firstElementChild;
 const following = (node) => node.nextElementSibling || node.closest(".window")?.nextElementSibling;
 
 export class Thread {
-  // `on` is told: running(answer or null), side(the conversation's row), left(what is left, as a fragment), ended(state, data), moved(version), trouble(name, on), signedOut().
+  // `on` is told: running(answer or null), side(the conversation's row), left(what is left, as a fragment), complete(untitled), ended(state, data), moved(version), trouble(name, on), signedOut().
   constructor(on) {
     this.on = on;
     this.answers = new Map();
@@ -76,7 +76,10 @@ export class Thread {
     say(data.state === "done" ? whole : data.note?.text || words.ended);
     this.on.running(this.running);
     const url = answer.article.dataset.poll;
-    await this.settle(answer);
+    if (data.whole && !document.hidden) {
+      answer.complete(data.lang);
+      this.on.complete(data.untitled);
+    } else await this.settle(answer);
     this.on.ended(data.state, { ...data, url });
   }
 
@@ -182,37 +185,8 @@ export class Thread {
     }
   }
 
-  // The newest window, laid over what is there: nodes that are known stay the same nodes.
-  async reload(version) {
-    const fresh = await fragment(`${words.new}${this.conversation}/?part=window`);
-    const turns = [...fresh.children].filter((node) => node.dataset.id);
-    const remembered = fresh.querySelector(".fold")?.nextElementSibling?.dataset.id;
-    if (!turns.length) return;
-    const first = this.find(turns[0].dataset.id);
-    if (!first) {
-      for (const node of [...root.children]) if (node.id !== "title") node.remove();
-      root.append(fresh);
-    } else this.merge(turns, first);
-    this.memory(remembered);
-    this.moved(version);
-    this.adopt();
-    for (const article of root.querySelectorAll("article.a[data-poll]")) this.attach(article);
-    this.watchOlder();
-  }
-
-  merge(turns, first) {
-    const wanted = new Set(turns.map((node) => node.dataset.id));
-    for (let node = first; node;) {
-      const next = following(node);
-      if (!wanted.has(node.dataset.id) && !node.matches(".fold")) node.remove();
-      node = next;
-    }
-    for (const node of turns) {
-      const here = this.find(node.dataset.id);
-      if (!here) root.append(node);
-      else if (here.matches("article")) this.answer(here).absorb(node);
-    }
-  }
+  // Another tab or device was here: the code for the newest window anew comes when it is wanted.
+  async reload(version) { await (await import("./anew.js")).reload(this, version, following); }
 
   adopt() {
     for (const article of root.querySelectorAll("article.a")) this.answer(article);

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from allauth.account.internal.flows.login import record_authentication
 from django.contrib.auth.models import Permission
 from django.db import connection
+from django.http import HttpRequest
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
@@ -15,6 +17,16 @@ from accounts.models import AuditEvent, User
 def signed_in(user: User) -> Client:
     client = Client()
     client.force_login(user)
+    return client
+
+
+def proved(user: User) -> Client:
+    """Signed in, and she has shown a moment ago who she is."""
+    client = signed_in(user)
+    request = HttpRequest()
+    request.session = client.session
+    record_authentication(request, user, "password", reauthenticated=True)
+    request.session.save()
     return client
 
 

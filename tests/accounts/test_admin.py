@@ -11,15 +11,14 @@ from django.urls import reverse
 
 from accounts.models import Membership, Organisation, Team, User
 from tests.accounts.conftest import PASSWORD
+from tests.accounts.crowd import proved
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
 def admin(db: None) -> Client:
-    client = Client()
-    client.force_login(User.objects.create_superuser("root@example.com", PASSWORD))
-    return client
+    return proved(User.objects.create_superuser("root@example.com", PASSWORD))
 
 
 def test_the_door_is_the_same_for_administrators(client: Client, ada: User) -> None:
@@ -132,9 +131,7 @@ def limited(*rights: str) -> tuple[Client, User]:
     """Somebody who may open the administration and has just these rights."""
     user = User.objects.create_user("desk@example.com", PASSWORD, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=rights))
-    client = Client()
-    client.force_login(user)
-    return client, user
+    return proved(user), user
 
 
 @pytest.mark.parametrize("whose", ["root", "own"])

@@ -198,3 +198,26 @@ def test_a_company_sign_in_keeps_what_the_issuer_calls_it(ada: User, rf: Any) ->
     login_sessions.begin(None, request, ada)
     row = LoginSession.objects.get()
     assert (row.method, row.sso_session, login_sessions.by_company(request)) == ("sso:acme", "sid-1", True)
+
+
+def test_a_copy_of_the_database_opens_no_session_and_tells_none(ada: User) -> None:
+    client = browser()
+    client.get("/accounts/second-factor/app/")
+    secret = client.session["mfa.totp.secret"]
+    row = Session.objects.get()
+    assert (client.session.session_key or "?") not in str(row.__dict__)
+    assert secret not in str(row.__dict__)
+    assert "eJ" not in row.session_data[:3], "not zipped, which could be unzipped"
+    thief = Client()
+    thief.cookies["sessionid"] = row.session_key
+    assert thief.get("/me/").status_code == 302
+    client.get("/me/")
+    assert Session.objects.get().session_key == row.session_key, "written again it is the same row"
+
+
+def test_a_session_sealed_with_a_secret_that_is_gone_is_nobodys(ada: User, settings: Any) -> None:
+    client = browser()
+    settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "another secret, long enough for this", [settings.SECRET_KEY]
+    assert client.session["_auth_user_id"] == str(ada.pk)
+    settings.SECRET_KEY_FALLBACKS = []
+    assert dict(client.session) == {}

@@ -13,6 +13,7 @@ from django.test import Client
 from accounts import people, people_queries
 from accounts.models import Mail, Membership, Team, User
 from accounts.refusals import NotPossible
+from tests.accounts.conftest import PASSWORD
 from tests.accounts.crowd import actions, cost, person, root, said, signed_in, staff
 
 pytestmark = pytest.mark.django_db
@@ -314,3 +315,37 @@ def test_whatever_a_listener_raises_takes_the_whole_deed_back(monkeypatch: pytes
     ada.refresh_from_db()
     assert not ada.is_staff
     assert actions() == []
+
+
+DELICATE = {
+    "another address": (lambda ada: page(ada, "rename"), {"name": "Ada", "email": "mine@example.com"}),
+    "other rights": (lambda ada: page(ada, "rights"), {"role": "administrator"}),
+    "the plain administration": (
+        lambda ada: f"/admin/accounts/user/{ada.pk}/change/",
+        {"name": "A", "email": "mine@example.com"},
+    ),
+    "a password typed there": (
+        lambda ada: f"/admin/accounts/user/{ada.pk}/password/",
+        {"password1": PASSWORD, "password2": PASSWORD},
+    ),
+}
+
+
+@pytest.mark.parametrize("what", DELICATE)
+def test_an_open_computer_is_not_enough_to_take_an_account_over(what: str) -> None:
+    """Whoever finds one of an administrator's proves first who it is; then it is done as it was asked."""
+    where, given = DELICATE[what]
+    boss, ada = root(), person("ada")
+    boss.set_password(PASSWORD)
+    boss.save(update_fields=["password"])
+    before = User.objects.filter(pk=ada.pk).values().get()
+    client = signed_in(boss)
+    answer = client.post(where(ada), given)
+    assert answer.status_code == 302 and answer["Location"].startswith("/accounts/confirm/")
+    assert User.objects.filter(pk=ada.pk).values().get() == before
+    assert client.post(page(ada, "rename"), {"name": "Ada L.", "email": ada.email}).status_code == 302
+    assert User.objects.get(pk=ada.pk).name == "Ada L.", "a name alone needs no proof"
+    done = client.post(answer["Location"], {"password": PASSWORD}, follow=True)
+    assert done.status_code == 200
+    if not where(ada).startswith("/admin/"):  # there the form is opened first
+        assert User.objects.filter(pk=ada.pk).values().get() | {"name": ""} != before | {"name": ""}

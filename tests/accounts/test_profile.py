@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import re
-from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from accounts import house_rules, profile
+from accounts import profile
 from accounts.models import Organisation, User
-from chat import page
 from chat.models import Message
 from providers import access
-from tests.accounts.crowd import actions, cost, person, root, signed_in
+from tests.accounts.crowd import actions, person, root, signed_in
 from tests.chat import asking, scene
 
 pytestmark = pytest.mark.django_db
@@ -191,32 +188,24 @@ def test_rules_that_change_are_asked_for_again() -> None:
 def test_agreeing_leads_back_to_this_site_only(back: str) -> None:
     client = signed_in(person("ada"))
     assert client.post("/me/house-rules/", {"rules": DIGEST, "next": back})["Location"] == "/"
-    assert client.get("/me/house-rules/").status_code == 405
-    assert Client().post("/me/house-rules/", {"rules": DIGEST}).status_code == 302
 
 
 @pytest.mark.usefixtures("rules")
-def test_programs_have_nothing_to_read() -> None:
-    bot = person("bot", is_service=True)
-    assert house_rules.to_read(bot, organisation=Organisation.get()) is None
+def test_the_rules_are_read_at_any_time_and_the_box_leads_to_them() -> None:
+    client = signed_in(person("ada"))
+    assert 'href="/me/house-rules/">House rules' in client.get("/chat/").content.decode()
+    assert "No &lt;b&gt;secrets&lt;/b&gt;." in client.get("/me/house-rules/").content.decode()
+    Organisation.objects.update(house_rules="")
+    assert "/me/house-rules/" not in client.get("/chat/").content.decode()
+    assert "There are none at the moment." in client.get("/me/house-rules/").content.decode()
 
 
-def test_rules_and_a_default_model_cost_the_page_no_query(rules: None) -> None:
-    ada = person("ada")
-    client = signed_in(ada)
-    before = cost(client, "/chat/")
-    User.objects.update(default_model="m", house_rules_read=DIGEST, theme="dark")
-    assert cost(client, "/chat/") == before
-    assert page.greeting(ada)
-
-
-def test_the_dark_tokens_are_the_light_ones_names() -> None:
-    """Every colour of base.css has a dark value."""
-    names = [tokens_of(name) for name in ("base.css", "dark.css")]
-    same = {"--sans", "--mono", "--r-s", "--r-m", "--r-l", "--r-xl", "--column", "--side-w"}
-    assert names[0] - same == names[1]
-
-
-def tokens_of(name: str) -> set[str]:
-    text = (Path(__file__).resolve().parents[2] / "static" / "css" / name).read_text()
-    return set(re.findall(r"(--[\w-]+):", text.partition(":root {")[2].partition("}")[0]))
+def test_a_language_that_was_chosen_stays_after_signing_out_and_none_leaves_it_to_the_browser() -> None:
+    client = signed_in(person("ada"))
+    client.post("/me/", MINE | {"language": "zh-hans"})
+    client.post("/accounts/logout/")
+    assert 'lang="zh-Hans"' in page_of(client, "/accounts/login/")
+    client.force_login(person("eve"), backend="accounts.backend.PasswordBackend")
+    client.post("/me/", MINE | {"language": ""})
+    client.post("/accounts/logout/")
+    assert 'lang="en"' in page_of(client, "/accounts/login/")

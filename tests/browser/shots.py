@@ -20,18 +20,16 @@ SLICE = 2_400
 
 
 def shoot(page: Page, *, out: Path, name: str, width: int) -> None:
-    """The page as a person sees it; /look/ from top to bottom."""
-    if not name.startswith("look"):
-        page.screenshot(path=str(out / f"{name}.png"))
-        return
+    """The page from top to bottom; a long one in slices, `-1` and so on behind the name."""
     height: int = page.evaluate("document.documentElement.scrollHeight")
     for number, top in enumerate(range(0, height, SLICE), start=1):
         clip: FloatRect = {"x": 0, "y": top, "width": width, "height": min(SLICE, height - top)}
-        page.screenshot(path=str(out / f"{name}-{number}.png"), full_page=True, clip=clip)
+        part = f"-{number}" if height > SLICE else ""
+        page.screenshot(path=str(out / f"{name}{part}.png"), full_page=True, clip=clip)
 
 
 def take(browser: Browser, *, tour: Tour, out: Path, wanted: list[str]) -> None:
-    """One PNG per page, language, width and theme: `name-width-theme-language.png`; /look/ in slices."""
+    """PNGs of each page, language, width and theme: `name-width-theme-language.png`, long ones in slices."""
     for language in LANGUAGES:
         pages = {name: url for name, url in tour.pages(language).items() if not wanted or name in wanted}
         for name, url in pages.items():

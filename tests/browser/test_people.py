@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
 from tests.browser.moves import ask, ends, marked, streams
-from tests.browser.test_page import PHONE, violations
+from tests.browser.test_page import PHONE, READING, violations
 from tests.processes import PASSWORD, Person, Site
 from tests.smtp_server import MailServer
 
@@ -50,6 +50,10 @@ def profile(browser: Browser) -> Iterator[Profile]:
     opened: list[BrowserContext] = []
     wrong: list[str] = []
 
+    def heard(line: ConsoleMessage) -> None:
+        if "Content Security" in line.text and line.page not in READING:
+            wrong.append(line.text)
+
     def make(site: Site | None = None, person: Person | None = None, **options: Any) -> BrowserContext:
         context = browser.new_context(**({"viewport": {"width": 1280, "height": 900}, "locale": "en-US"} | options))
         context.set_default_timeout(15_000)
@@ -57,11 +61,7 @@ def profile(browser: Browser) -> Iterator[Profile]:
             cookies = site.sign_in(person).items()
             context.add_cookies([{"name": name, "value": value, "url": site.url()} for name, value in cookies])
         context.on("weberror", lambda error: wrong.append(str(error.error)))
-        # Without an address: axe itself, which puts what a sheet imports into a <style> to read it, and is refused that.
-        context.on(
-            "console",
-            lambda line: wrong.append(line.text) if "Content Security" in line.text and line.location["url"] else None,
-        )
+        context.on("console", heard)
         opened.append(context)
         return context
 
@@ -316,3 +316,20 @@ def test_new_house_rules_stand_above_the_box_until_they_are_agreed_to(with_mail:
     expect(page.locator("#text")).to_have_value("What now?")
     page.locator("#send").tap()
     ends(page.locator("article.a").first)
+
+
+def test_what_the_policy_refuses_is_heard_and_axe_at_work_is_not(portal_site: Site, browser: Browser) -> None:
+    """The ear that every profile above has: it hears a style that a page brings along, wherever it says it comes from."""
+    heard: list[str] = []
+    context = browser.new_context()
+    page = context.new_page()
+    context.on("console", lambda line: heard.append(line.text) if line.page not in READING else None)
+    page.goto(f"{portal_site.url()}/accounts/signup/")
+    assert violations(page) == []
+    assert [line for line in heard if "Content Security" in line] == []
+    page.evaluate(
+        "document.head.append(Object.assign(document.createElement('style'), { textContent: 'p { color: red }' }))"
+    )
+    page.wait_for_timeout(200)
+    assert any("Content Security" in line for line in heard)
+    context.close()

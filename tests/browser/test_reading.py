@@ -97,6 +97,11 @@ def test_only_the_beginning_and_the_end_are_announced_to_everybody_else(page: Pa
     assert said == ["Answering", f"Finished, {len(blocks)} paragraphs"]
 
 
+def answered_without(route: Any, name: str) -> None:
+    answer = route.fetch()
+    route.fulfill(response=answer, json={key: value for key, value in answer.json().items() if key != name})
+
+
 def test_the_line_of_the_models_memory_appears_when_an_answer_ends(page: Page) -> None:
     first = ends(ask(page, marked(seed="first", n=10)))
     expect(page.locator(".fold")).to_have_count(0)
@@ -107,10 +112,13 @@ def test_the_line_of_the_models_memory_appears_when_an_answer_ends(page: Page) -
         body = answer.text().replace("data-state=", f'data-memory="{number}" data-state=')
         route.fulfill(response=answer, body=body)
 
+    # As when something had to be left out: the end is no longer all that the page needs.
+    page.route(re.compile(r"/live/"), lambda route: answered_without(route, "whole"))
     page.route(re.compile(r"/chat/messages/[0-9a-f-]{36}/\?part=end"), told)
     ends(ask(page, marked(seed="second", n=10)))
     expect(page.locator(".fold")).to_have_count(1)
     expect(page.locator(".fold + article.a")).to_have_attribute("data-id", str(number))
+    page.unroute_all(behavior="ignoreErrors")
 
 
 def test_the_back_button_closes_the_drawer_and_leaves_the_page_where_it_is(open_page: Open) -> None:
@@ -198,6 +206,22 @@ def test_the_composer_rises_above_a_keyboard_that_covers_the_page(open_page: Ope
     after = page.locator("#composer").bounding_box()
     assert after is not None
     assert after["y"] > 600
+
+
+def test_nothing_stands_under_a_notch_or_a_home_bar_and_pinching_zooms(open_page: Open) -> None:
+    page = open_page(**(PHONE | {"viewport": {"width": 844, "height": 390}}))
+    insets = {"left": 47, "leftMax": 47, "right": 47, "rightMax": 47, "bottom": 21, "bottomMax": 21}
+    page.context.new_cdp_session(page).send("Emulation.setSafeAreaInsetsOverride", {"insets": insets})
+    room = "(node) => { const it = node.getBoundingClientRect(); return [it.left, innerWidth - it.right, innerHeight - it.bottom]; }"
+    left, right, below = page.locator("#composer").evaluate(room)
+    assert (left >= 47, right >= 47, below >= 21) == (True, True, True), (left, right, below)
+    page.locator("#menu").tap()
+    assert page.locator("#new").evaluate(room)[0] >= 47
+    page.goto(page.url.split("/chat/")[0] + "/me/")
+    left, right, _below = page.get_by_role("heading", level=1).evaluate(room)
+    assert (left >= 47, right >= 47) == (True, True), (left, right)
+    zoom = page.locator("meta[name=viewport]").get_attribute("content") or ""
+    assert not any(word in zoom for word in ("user-scalable", "maximum-scale"))
 
 
 def test_at_400_percent_nothing_scrolls_sideways_and_the_box_can_be_used(open_page: Open) -> None:

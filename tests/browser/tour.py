@@ -16,16 +16,28 @@ LANGUAGES = ("en", "zh-hans")
 SIZES = ((1440, 900), (390, 844))
 THEMES: tuple[Theme, ...] = ("light", "dark")
 DEBUG_WEB = 1
-"""The number of the web process that runs with DEBUG: only it has /look/."""
+"""The number of the web process that runs with DEBUG and with mail: only it has /look/."""
 
 QUESTIONS = {"en": "What can I do here?", "zh-hans": "这里可以做什么？"}
 # Pages for which nobody may be signed in; the others are seen by a person, those under /setup/ by the administrator.
-DOORS = {"sign-in", "forgotten", "choose-password", "link-over"}
+DOORS = {"sign-in", "forgotten", "forgotten-mail", "choose-password", "link-over"}
 STATUSES = {"not-found": 404, "forbidden": 403}
 FIND = """
 from providers.models import LanguageModel, Provider
 answer = [str(Provider.objects.first().uuid), str(LanguageModel.objects.get(slug="demo").uuid)]
 """
+BIN = """
+import datetime as dt
+from django.utils import timezone
+from accounts.models import User
+from chat.models import Conversation
+email, titles = given
+user, now = User.objects.get(email=email), timezone.now()
+for days, title in enumerate(titles):
+    Conversation.objects.create(user=user, title=title, updated_at=now, deleted_at=now - dt.timedelta(days=13 * days))
+answer = None
+"""
+BINNED = {"en": ["Notes of Monday", "Which cables fit", ""], "zh-hans": ["周一会议纪要", "哪种线合适", ""]}
 MAKE_LINK = """
 from allauth.account.forms import default_token_generator
 from allauth.account.utils import user_pk_to_url_str
@@ -65,6 +77,7 @@ class Tour:
         asked = []
         for language, person in self.people.items():
             caller = self.site.caller(person)
+            self.site.django(BIN, [person.email, BINNED[language]])
             sent = caller.send(QUESTIONS[language], model="demo")
             asked.append((caller, sent))
             self.conversations[language], self.answers[language] = sent["conversation_id"], sent["message_id"]
@@ -88,6 +101,7 @@ class Tour:
                 "organise": f"{chat}organise/",
                 "details": f"{home}/chat/messages/{self.answers[language]}/details/",
                 "bin": f"{home}/chat/bin/",
+                "bin-empty": f"{home}/chat/bin/",
                 "settings": f"{home}/me/",
                 "trail": f"{home}/me/trail/",
                 "new-password": f"{home}/accounts/password/change/",
@@ -96,6 +110,7 @@ class Tour:
                 "forbidden": f"{home}/setup/models/",
                 "sign-in": f"{home}/accounts/login/",
                 "forgotten": f"{home}/accounts/password/reset/",
+                "forgotten-mail": f"{self.site.url(DEBUG_WEB)}/accounts/password/reset/",
                 "choose-password": home + link,
                 "link-over": f"{home}/accounts/password/reset/key/1-set-password/",
                 "setup": f"{home}/setup/",
@@ -131,7 +146,7 @@ class Tour:
         context = browser.new_context(locale="zh-CN" if language.startswith("zh") else "en-US")
         context.set_default_timeout(15_000)
         if name not in DOORS:
-            who = (tour_sign_in.WHO | tour_people.WHO | tour_company.WHO).get(name) or (
+            who = (tour_sign_in.WHO | tour_people.WHO | tour_company.WHO | tour_keys.WHO).get(name) or (
                 "admin" if name.startswith("setup") else "person"
             )
             base = "/".join(url.split("/", 3)[:3])

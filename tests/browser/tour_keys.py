@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.browser import tour_sign_in
+
 if TYPE_CHECKING:
     from tests.browser.tour import Tour
 
+# Seen by somebody who has signed in a moment ago: both forms ask for that.
+WHO = {"keys-roll": "fresh", "setup-keys-new": "fresh-desk"}
 MAKE = """
 import datetime as dt
 from django.utils import timezone
@@ -36,6 +40,9 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
     """Addresses by name."""
     home = tour.site.url()
     key, program = tour.site.django(MAKE, [tour.people[language].email, NAMES[language]])
+    fresh = tour.site.django(tour_sign_in.SIGN_IN, [tour.people[language].email, tour.admin.email])
+    for who, session in zip(("fresh", "fresh-desk"), fresh, strict=True):
+        tour.cookies[who, language] = {"sessionid": session}
     return {
         "keys": f"{home}/me/keys/",
         "keys-new": f"{home}/me/keys/new/",

@@ -27,6 +27,8 @@ WHO = {
     "reset-sent": "nobody",
     "password-chosen": "nobody",
     "email": "factor",
+    "email-mail": "factor",
+    "bin-empty": "factor",
     "keys-new": "factor",
     "setup-sign-in": "desk",
     "setup-factor": "desk",
@@ -95,6 +97,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
         "password-chosen": f"{home}/accounts/password/reset/key/done/",
         "sign-ins": f"{home}/me/sign-ins/",
         "email": f"{home}/me/email/",
+        "email-mail": f"{tour.site.url(1)}/me/email/",
         "notices": f"{home}/me/notices/",
         "one-time-password": home + made["password"],
         "rescue": home + made["rescue"],
@@ -111,7 +114,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
 SIGN_IN = """
 import time
 from django.contrib.auth import login
-from django.contrib.sessions.backends.db import SessionStore
+from accounts.session_store import SessionStore
 from django.test import RequestFactory
 from accounts.models import User
 answer = []

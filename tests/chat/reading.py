@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
+import pytest
 from django.contrib.sessions.models import Session
 from django.db import connections
 from django.utils import timezone
 
 from accounts.models import User
-from chat import live_app
+from accounts.session_store import stored
+from chat import live_app, poll
 from chat.live import poll_url
 from chat.models import Generation
 from chat.watch import Watcher
@@ -44,8 +48,13 @@ class Reader:
         self.user = user
         self.key = uuid.uuid4().hex
         Session.objects.create(
-            session_key=self.key, session_data="", expire_date=timezone.now() + dt.timedelta(hours=1)
+            session_key=stored(self.key), session_data="", expire_date=timezone.now() + dt.timedelta(hours=1)
         )
+
+    @property
+    def stored(self) -> str:
+        """What stands in the database for its key."""
+        return stored(self.key)
 
     def url(self, generation: Generation) -> str:
         return poll_url(generation, session_key=self.key, user=self.user)
@@ -105,3 +114,17 @@ async def timed(waiting: Awaitable[Answer | None]) -> tuple[Answer, float]:
     answer = await waiting
     assert answer is not None
     return answer, time.monotonic() - began
+
+
+@contextlib.contextmanager
+def watching(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
+    """A watcher and threads of one test's own; their connections are closed behind them."""
+    made = Watcher()
+    threads = ThreadPoolExecutor(1)
+    monkeypatch.setattr(poll, "watcher", made)
+    monkeypatch.setattr(poll, "_threads", threads)
+    monkeypatch.setattr(poll, "stopping", False)
+    yield made
+    made.stop()
+    threads.submit(connections.close_all).result(timeout=5)
+    threads.shutdown()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,7 +13,7 @@ import pytest
 from django.db import connection, connections
 
 from accounts.models import User
-from chat import claims, generation
+from chat import claims, generation, suspects
 from chat.generation import Answering, Services
 from chat.models import Generation
 from chat.writer import Writer
@@ -106,3 +107,52 @@ def test_nobody_waits_for_ever(
     thread.join()
     found = Generation.objects.get()
     assert (found.state, found.error_kind) == (State.FAILED, "internal")
+
+
+def test_what_has_lost_a_worker_is_planned_alone_and_noted_while_it_could_end_another(
+    ada: User, hands: Hands, services: Services, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the database knows at each step of two suspects that are taken together."""
+    for _question in range(2):
+        ask(ada, "[[sim seed=patient n=5 gap=0 ttft=300]]")
+    Provider.objects.update(base_url=simulator.base_url)
+    ModelRoute.objects.update(upstream_name="demo")
+    Generation.objects.update(crashes=1)
+    taken = claims.claim(hands.owner, places=2)
+    planned: list[list[int]] = []
+    make_plan = generation.make_plan
+
+    def noting_plan(claimed: claims.Claimed) -> generation.Plan:
+        time.sleep(0.05)  # long enough for the other one to begin as well, if nothing kept it
+        planned.append(list(Generation.objects.filter(in_hand=True).values_list("pk", flat=True)))
+        return make_plan(claimed)
+
+    monkeypatch.setattr(generation, "make_plan", noting_plan)
+    notes: list[tuple[int, bool]] = []
+    note = suspects.note
+
+    def noting(row: Generation, owner: uuid.UUID, *, in_hand: bool) -> None:
+        notes.append((row.pk, in_hand))
+        note(row, owner, in_hand=in_hand)
+
+    monkeypatch.setattr(suspects, "note", noting)
+
+    async def whole() -> None:
+        await asyncio.gather(*(Answering(each, services=services).run() for each in taken))
+        await client.close_all()
+
+    asyncio.run(whole())
+    first, second = (each.generation.pk for each in taken)
+    assert planned == [[first], [second]]
+    for pk in (first, second):  # in hand for the plan, not while it waits, in hand again when something has come
+        assert [value for row, value in notes if row == pk][:3] == [True, False, True]
+    assert list(Generation.objects.values_list("state", flat=True)) == [State.DONE] * 2
+
+
+def test_what_has_lost_no_worker_is_not_noted(
+    ada: User, hands: Hands, services: Services, simulator: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    notes: list[object] = []
+    monkeypatch.setattr(suspects, "note", lambda *given, **_named: notes.append(given))
+    answer(take(ada, hands, simulator), services)
+    assert (Generation.objects.get().state, notes) == (State.DONE, [])

@@ -8,7 +8,6 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.conf import LazySettings
 from django.contrib.sessions.models import Session
-from django.db import connection, connections
+from django.db import connection
 from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
@@ -26,7 +25,7 @@ from chat.live import Ticket, path_of, poll_url
 from chat.models import Conversation, Generation
 from chat.watch import Watcher
 from tests.chat import scene
-from tests.chat.reading import Reader, db, play, timed
+from tests.chat.reading import Reader, db, play, timed, watching
 from tests.chat.scene import Hands, State, answered, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,16 +34,8 @@ T = TypeVar("T")
 
 @pytest.fixture(autouse=True)
 def watcher(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watcher]:
-    """A watcher and threads of this test's own; their connections are closed behind them."""
-    made = Watcher()
-    threads = ThreadPoolExecutor(1)
-    monkeypatch.setattr(poll, "watcher", made)
-    monkeypatch.setattr(poll, "_threads", threads)
-    monkeypatch.setattr(poll, "stopping", False)
-    yield made
-    made.stop()
-    threads.submit(connections.close_all).result(timeout=5)
-    threads.shutdown()
+    with watching(monkeypatch) as made:
+        yield made
 
 
 @pytest.fixture
@@ -135,6 +126,7 @@ def test_the_end_brings_all_blocks_the_note_and_the_title(ada: User, watcher: Wa
         assert (made["state"], made["blocks"], made["tail"]) == ("interrupted", [[0, "<p>a\n\n*b*</p>"]], "")
         assert (made["title"], made["note"]["actions"]) == ("The sky", ["continue", "regenerate"])
         assert "poll_url" not in made
+        assert not {"whole", "lang", "untitled"} & set(made)
 
     play(watcher, story)
 
@@ -304,8 +296,8 @@ def test_a_ticket_is_renewed_before_it_ends(
 
 ENDS: dict[str, Callable[[Reader], object]] = {
     "session version raised": lambda r: User.objects.filter(pk=r.user.pk).update(session_version=2),
-    "signed out": lambda r: Session.objects.filter(session_key=r.key).delete(),
-    "session over": lambda r: Session.objects.filter(session_key=r.key).update(expire_date=timezone.now()),
+    "signed out": lambda r: Session.objects.filter(session_key=r.stored).delete(),
+    "session over": lambda r: Session.objects.filter(session_key=r.stored).update(expire_date=timezone.now()),
     "deactivated": lambda r: User.objects.filter(pk=r.user.pk).update(is_active=False),
     "password expired": lambda r: User.objects.filter(pk=r.user.pk).update(password_expired=True),
     "answer deleted": lambda r: Generation.objects.all().delete(),

@@ -71,7 +71,7 @@ def test_the_pages_script_holds_what_it_imports_and_gives_the_same_things_to_wha
 ) -> None:
     script = served["js/app.js"].decode()
     assert not re.search(r'\b(?:import|from)\s*"', script)
-    for name, sign in (("net", "X-CSRFToken"), ("thread", "a[data-older]"), ("ways", "show-keys")):
+    for name, sign in (("net", "X-CSRFToken"), ("thread", "a[data-older]"), ("keys", "compositionend")):
         assert script.count(sign) == 1, name
     assert served["js/net.js"].decode() == (
         "export const{Refusal,token,post,renew,json,text,fragment,parsed,key,backoff,pause,insist}"
@@ -82,7 +82,7 @@ def test_the_pages_script_holds_what_it_imports_and_gives_the_same_things_to_wha
 
 
 def test_the_pages_sheet_holds_its_parts_in_order(served: dict[str, bytes]) -> None:
-    parts = [served[f"css/{name}.css"].decode() for name in ("chat", "answer", "side")]
+    parts = [served[f"css/{name}.css"].decode() for name in ("base", "chat", "answer", "side")]
     assert served["css/page.css"].decode() == "".join(parts)
 
 

@@ -19,7 +19,7 @@ from tests.chat import scene
 from tests.chat.asking import of
 from tests.chat.scene import Hands, State, answered, ask, new_id
 from tests.usage import making
-from usage.models import Invocation, LedgerEntry, QuotaPeriod, Reservation
+from usage.models import Invocation, LedgerEntry, Quota, QuotaPeriod, Reservation
 
 pytestmark = pytest.mark.django_db
 
@@ -43,6 +43,7 @@ def test_at_the_limit_nothing_is_written_and_the_sender_is_told_all(ada: User) -
     assert (refused.status, refused.code) == (429, "limit_reached")
     extra = dict(refused.extra)
     resets = dt.datetime.fromisoformat(extra.pop("resets_at"))
+    assert extra.pop("quota") == str(Quota.objects.get().uuid)
     assert extra == {
         "scope": "each", "unit": "requests", "period": "day", "used": 1, "held": 0, "limit": 1, "needs": 1,
     }  # fmt: skip
@@ -65,7 +66,7 @@ def test_a_program_reads_the_refusal_as_json(owner: User, page: Client) -> None:
 def test_the_refusal_is_chinese_for_whom_reads_chinese(ada: User) -> None:
     making.limit(0)
     with translation.override("zh-hans"):
-        assert "每天 0 个问题" in refusal(ada).message
+        assert "每天 0 个提问" in refusal(ada).message
 
 
 def test_a_repeat_of_what_was_sent_is_answered_though_the_limit_is_reached_meanwhile(ada: User) -> None:

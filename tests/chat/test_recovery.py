@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts import clock
 from accounts.models import User
-from chat import recovery
+from chat import recovery, suspects
 from chat.models import Delta, Generation, WorkerHeartbeat
 from tests.chat import scene
 from tests.chat.scene import Hands, State, ask, queue
@@ -48,7 +48,9 @@ def test_a_question_whose_worker_died_before_any_text_is_queued_again_at_once(ad
 def test_the_second_worker_that_dies_makes_it_poison(ada: User) -> None:
     lost(ada)
     recovery.reap(now=now())
-    (taken,) = Hands().take()
+    hands = Hands()
+    (taken,) = hands.take()
+    suspects.note(taken, hands.owner, in_hand=True)
     scene.lapse(taken)
     assert recovery.reap(now=now()) == 1
     row = Generation.objects.get()
@@ -175,54 +177,44 @@ def test_a_hold_without_its_answer_is_noticed(ada: User) -> None:
     assert recovery.leaked_holds(now=later) == 1
 
 
-def dead_worker(user: User, *ages: float) -> list[Generation]:
-    """What one worker held when it died a minute ago, nothing of it shown; it took the last one `ages[-1]` seconds before the end."""
-    queue(user, len(ages))
-    hands = Hands()
-    taken = hands.take(places=len(ages))
-    for generation, age in zip(taken, ages, strict=True):
-        scene.lapse(generation, seconds=60 + age)
-    return taken
-
-
-def test_of_what_a_dead_worker_had_not_begun_the_last_taken_goes_first_and_alone(
-    ada: User, settings: LazySettings
-) -> None:
-    first, second, third = dead_worker(ada, 3, 2, 1)
-    at = now()
-    assert recovery.reap(now=at) == 3
-    due = dict(Generation.objects.values_list("pk", "next_attempt_at"))
-    assert due[third.pk] is None
-    for later in (second, first):
-        moment = due[later.pk]
-        assert moment is not None and 1 <= (moment - at).total_seconds() <= 2
-    assert Hands().take(places=3) == [third]
-
-
 def test_a_question_beside_a_poisoned_one_is_not_poison(ada: User) -> None:
-    innocent, poison = dead_worker(ada, 3, 1)
-    recovery.reap(now=now())
-    Generation.objects.update(next_attempt_at=None)
+    innocent, poison = queue(ada, 2)
+    Hands().take(places=2)
+    for generation in (innocent, poison):
+        scene.lapse(generation)
+    assert recovery.reap(now=now()) == 2
     again = Hands()
-    again.take(places=2)
-    scene.lapse(innocent, seconds=63)
-    scene.lapse(poison, seconds=61)
-    recovery.reap(now=now())
+    taken = {generation.pk: generation for generation in again.take(places=2)}
+    suspects.note(taken[poison.pk], again.owner, in_hand=True)
+    for generation in (innocent, poison):
+        scene.lapse(generation)
+    assert recovery.reap(now=now()) == 2
     rows = {g.pk: (g.state, g.error_kind, g.attempt, g.crashes) for g in Generation.objects.all()}
     assert rows[poison.pk] == (State.FAILED, "poisoned", 2, 1)
-    assert rows[innocent.pk] == (State.QUEUED, "", 2, 1)
+    assert rows[innocent.pk] == (State.QUEUED, "", 2, 2)
 
 
-def test_nobody_is_spared_twice(ada: User) -> None:
-    older, newer = dead_worker(ada, 3, 1)
-    for _death in range(2):
-        recovery.reap(now=now())
-        Generation.objects.filter(pk=newer.pk).update(crashes=0)  # as if it were always another one
-        Generation.objects.update(next_attempt_at=None)
-        Hands().take(places=2)
-        Generation.objects.filter(pk=newer.pk).update(crashes=1)
-        scene.lapse(older, seconds=63)
-        scene.lapse(newer, seconds=61)
+def test_nobody_ends_workers_without_end(ada: User) -> None:
+    """What kills them may be noted nowhere."""
+    queue(ada, 1)
+    for death in range(1, suspects.MOST_CRASHES + 1):
+        (taken,) = Hands().take()
+        assert (taken.attempt, taken.in_hand) == (death, False)
+        scene.lapse(taken)
+        assert recovery.reap(now=now()) == 1
+    row = Generation.objects.get()
+    assert (row.state, row.error_kind, row.attempt) == (State.FAILED, "poisoned", suspects.MOST_CRASHES)
+
+
+def test_a_note_is_the_holders_only_and_gone_with_the_next_claim(ada: User) -> None:
+    queue(ada, 1)
+    hands = Hands()
+    (taken,) = hands.take()
+    suspects.note(taken, uuid.uuid4(), in_hand=True)
+    assert not Generation.objects.get().in_hand
+    suspects.note(taken, hands.owner, in_hand=True)
+    assert Generation.objects.get().in_hand
+    scene.lapse(taken)
     recovery.reap(now=now())
-    row = Generation.objects.get(pk=older.pk)
-    assert (row.state, row.error_kind, row.attempt) == (State.FAILED, "poisoned", 3)
+    Hands().take()
+    assert not Generation.objects.get().in_hand

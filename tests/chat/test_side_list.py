@@ -79,7 +79,7 @@ def test_a_row_tells_its_date_in_the_persons_zone_and_language(owner: User) -> N
     moment = dt.datetime(2026, 1, 5, 20, 30, tzinfo=dt.UTC)
     Conversation.objects.create(user=owner, title="Trees", updated_at=moment)
     for zone, language, words in (
-        ("UTC", "en", "Trees · Jan. 5, 2026, 8:30 p.m."),
+        ("UTC", "en", "Trees · 5 Jan 2026, 20:30"),
         ("Asia/Shanghai", "zh-hans", "Trees · 2026年1月6日 04:30"),
     ):
         User.objects.update(time_zone=zone, language=language)

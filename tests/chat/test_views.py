@@ -294,8 +294,8 @@ def test_details_show_exactly_what_was_sent(owner: User, page: Client) -> None:
     Generation.objects.filter(pk=second.generation.pk).update(request={"sent": noted}, input_tokens=12, output_tokens=3)
     shown = page.get(addresses(second)["details"]).content.decode()
     assert re.findall(r"<b>(\w+)</b><pre[^>]*>([^<]+)</pre>", shown) == [
-        ("system", "Be brief &amp; kind."),
-        ("user", "New one"),
+        ("Instructions", "Be brief &amp; kind."),
+        ("Question", "New one"),
     ]
     assert "2 older messages were not sent" in shown
     assert "12 read, 3 written" in shown

@@ -73,11 +73,10 @@ CONVERSATION = (
     ),
 )
 ONESELF = (
-    Group(SIGNED_IN, FORM, "me/ me/notices/"),
+    Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
     Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
     Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
-    Group(SIGNED_IN, WRITE, "me/house-rules/"),
     Group(SIGNED_IN, FORM, "me/email/ me/keys/new/", confirmed=True),
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
@@ -143,7 +142,7 @@ ADMINISTRATION = (
         SETUP,
         WRITE,
         """setup/models/provider/<uuid:uuid>/names/ setup/models/provider/<uuid:uuid>/fetch/
-        setup/models/<uuid:uuid>/order/""",
+        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
     ),
     Group(
@@ -201,6 +200,8 @@ ADMINISTRATION = (
         setup/company-sign-in/<uuid:uuid>/switch/""",
         needs=("accounts.change_ssoconnection",),
     ),
+    # It gives rights: superusers only.
+    Group(SETUP, WRITE, "setup/company-sign-in/<uuid:uuid>/staff/", without=("accounts.view_user",), confirmed=True),
     Group(SETUP, FORM, "setup/company-sign-in/<uuid:uuid>/remove/", needs=("accounts.delete_ssoconnection",)),
     Group(SETUP, READ, "setup/audit/", needs=("accounts.view_auditevent",)),
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
@@ -240,9 +241,16 @@ COLLEAGUES = (
     Group(
         SETUP,
         WRITE,
-        """setup/people/<uuid:uuid>/rename/ setup/people/<uuid:uuid>/rights/ setup/people/<uuid:uuid>/sign-out/
-        setup/people/<uuid:uuid>/reactivate/""",
+        "setup/people/<uuid:uuid>/sign-out/ setup/people/<uuid:uuid>/reactivate/",
         needs=(SEE_PEOPLE, CHANGE_PEOPLE),
+    ),
+    # Another address (BODIES) or other rights make it somebody else's account.
+    Group(
+        SETUP,
+        WRITE,
+        "setup/people/<uuid:uuid>/rename/ setup/people/<uuid:uuid>/rights/",
+        needs=(SEE_PEOPLE, CHANGE_PEOPLE),
+        confirmed=True,
     ),
     Group(SETUP, FORM, "setup/people/<uuid:uuid>/deactivate/", needs=(SEE_PEOPLE, CHANGE_PEOPLE)),
     Group(SETUP, WRITE, "setup/people/<uuid:uuid>/approve/", needs=(SEE_PEOPLE, ADD_PEOPLE)),
@@ -277,6 +285,7 @@ PROGRAMMING = (
     Group(api(), READ, "api/v1/me/"),
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
+    Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
     # No key makes or rolls a key, whatever its scopes.
     Group(api(lacking=("narrow", "program"), **_KEYS), WRITE, "api/v1/keys/"),
     Group(api(lacking=("narrow",), **_OTHERS), (*READ, "DELETE"), "api/v1/keys/<uuid:uuid>/"),
@@ -308,8 +317,11 @@ def _table(name: str, closed: str) -> tuple[Group, ...]:
     see, change, add, delete = (f"{app}.{verb}_{model}" for verb in ("view", "change", "add", "delete"))
     start, row = f"admin/{name}/", f"admin/{name}/<path:object_id>/"
 
-    def may_look(route: str) -> Group:
-        return Group(DJANGO, READ, route, needs=(see,), without=(see, change), loose=True)
+    # What could make an account somebody else's asks for a proof.
+    delicate = name == "accounts/user"
+
+    def may_look(route: str, *, confirmed: bool = False) -> Group:
+        return Group(DJANGO, READ, route, needs=(see,), without=(see, change), loose=True, confirmed=confirmed)
 
     # Django itself: adding people takes changing them, too.
     adding = (add, change) if name == "accounts/user" else (add,)
@@ -317,13 +329,14 @@ def _table(name: str, closed: str) -> tuple[Group, ...]:
     def may(verb: str, route: str, rights: tuple[str, ...], methods: tuple[str, ...] = FORM) -> Group:
         if verb in closed.split():
             return Group(DJANGO_CLOSED, methods, route, loose=True)
-        return Group(DJANGO, methods, route, needs=rights, loose=True)
+        return Group(DJANGO, methods, route, needs=rights, loose=True, confirmed=delicate and verb != "delete")
 
     return (
         # The organisation has one row: its list only leads there.
         Group(DJANGO_STAFF, READ, start, loose=True) if "organisation" in name else may_look(start),
         Group(DJANGO_STAFF, READ, row, loose=True),
-        may_look(f"{row}history/ {row}change/"),
+        may_look(f"{row}history/"),
+        may_look(f"{row}change/", confirmed=delicate),
         may("change", f"{row}change/", (change,), WRITE),
         may("add", f"{start}add/", adding),
         may("delete", f"{row}delete/", (delete,)),
@@ -332,7 +345,9 @@ def _table(name: str, closed: str) -> tuple[Group, ...]:
 
 PLAIN = (
     *(group for name, closed in _TABLES.items() for group in _table(name, closed)),
-    Group(DJANGO, FORM, "admin/accounts/user/<id>/password/", needs=("accounts.change_user",), loose=True),
+    Group(
+        DJANGO, FORM, "admin/accounts/user/<id>/password/", needs=("accounts.change_user",), loose=True, confirmed=True
+    ),
     Group(DJANGO_STAFF, READ, "admin/ admin/password_change/done/ admin/jsi18n/", loose=True),
     Group(PUBLIC, WRITE, "admin/logout/", loose=True),
     Group(Policy(LED, LED, LED, LED, LED, LED), FORM, "admin/password_change/", loose=True),
@@ -351,6 +366,7 @@ TABLE: tuple[Group, ...] = (
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
     "api/v1/keys/<uuid:uuid>/roll/": ("application/json", '{"keep_hours": 1}'),
+    "setup/people/<uuid:uuid>/rename/": ("application/x-www-form-urlencoded", "name=O&email=elsewhere%40example.com"),
     "setup/audit/export/": ("application/x-www-form-urlencoded", "format=csv"),
 }
 """What has to be posted before an address looks whose it is, or does anything at all."""

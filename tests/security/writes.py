@@ -160,6 +160,8 @@ MODELS = (
     Write("setup/models/<uuid:uuid>/",
           {"name": "Other", "description": "one line", "context_window": "16000", "max_output_tokens": "2000"},
           "providers.LanguageModel: name description context_window max_output_tokens", "model"),
+    Write("setup/models/<uuid:uuid>/teams/", {"who": "teams", "teams": ["{w.team.uuid}"]},
+          "providers.LanguageModel: for_all; providers.LanguageModel_teams: +", "model"),
     Write("setup/models/<uuid:uuid>/order/", {"do": "off"}, "providers.LanguageModel: enabled position", "model"),
 )  # fmt: skip
 PRICES = (
@@ -205,6 +207,8 @@ COMPANY = (
     Write("setup/company-sign-in/<uuid:uuid>/try/", {}, idle=True),
     Write("setup/company-sign-in/<uuid:uuid>/teams/", {"group0": "all", "team0": "{w.team.pk}", "role0": "member"},
           "accounts.SsoTeam: +"),
+    Write("setup/company-sign-in/<uuid:uuid>/staff/", {"staff_group": "admins", "bundles": ["teams"]},
+          "accounts.SsoConnection: staff_group staff_bundles", "connection"),
     Write("setup/company-sign-in/<uuid:uuid>/switch/", {"do": "off"}, "accounts.SsoConnection: is_enabled", "connection"),
     Write("setup/company-sign-in/<uuid:uuid>/remove/", {}, "accounts.SsoConnection: -; socialaccount.SocialAccount: -;"
           "accounts.User: sso_at session_version; accounts.LoginSession: ended_at ended_because", "owner login_session browser"),

@@ -25,7 +25,7 @@ from django.utils import timezone
 from django.utils.crypto import get_random_string
 
 from accounts.models import User
-from accounts.session_store import SessionStore
+from accounts.session_store import SessionStore, stored
 from accounts.sessions import KEY
 from chat import rendering
 from chat.models import Conversation, Generation, Message
@@ -91,7 +91,7 @@ def sign_in(user: User) -> dict[str, str]:
         KEY: user.session_version,
     }
     ends = timezone.now() + dt.timedelta(seconds=settings.SESSION_COOKIE_AGE)
-    Session.objects.create(session_key=key, session_data=store.encode(data), expire_date=ends)
+    Session.objects.create(session_key=stored(key), session_data=store.encode(data), expire_date=ends)
     return {"email": user.email, "sessionid": key, "csrftoken": get_random_string(32)}
 
 
