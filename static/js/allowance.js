@@ -10,6 +10,9 @@ export const stopped = () => !!limit.firstElementChild;
 // Whether the meter is to be read again after an answer: always near a limit, else once in a while.
 export const old = () => !!meter.querySelector(".warn") || (!!meter.firstElementChild && Date.now() - read > OLD_MS);
 
+// Whether anything is limited.
+export const limited = () => !!meter.firstElementChild;
+
 // Both parts out of an answer of the server that holds them.
 export function put(given) {
   read = Date.now();

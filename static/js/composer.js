@@ -2,7 +2,7 @@
 import * as allowance from "./allowance.js";
 import { Draft } from "./draft.js";
 import * as keys from "./keys.js";
-import { insist, Refusal, key, parsed } from "./net.js";
+import { fragment, insist, Refusal, key, parsed } from "./net.js";
 import { words } from "./words.js";
 
 const form = document.getElementById("composer");
@@ -70,6 +70,13 @@ export class Composer {
     if (given) allowance.put(given);
     this.buttons();
     if (allowance.stopped()) import("./limited.js").then((limited) => limited.listen(this));
+  }
+
+  // An answer has ended: what is left now, where something is limited.
+  async spent() {
+    if (!allowance.limited()) return;
+    const model = encodeURIComponent(form.elements.model?.value || "");
+    this.left(await fragment(`${words.limit}?model=${model}`).catch(() => null));
   }
 
   pressed(event) {

@@ -87,11 +87,19 @@ class World:
         )
         self.team, self.other_team = Team.objects.create(name="Team"), Team.objects.create(name="Other team")
         self.password = PASSWORD
+        # About a model that nobody asks: what is posted elsewhere then moves no counter.
+        elsewhere = {"of_models": [UNKNOWN], "models_key": "elsewhere"}
         self.quota = Quota.objects.create(
-            scope="person", subject=self.owner.uuid, subject_name="Owner", unit="requests", period="day", amount=500
+            scope="person",
+            subject=self.owner.uuid,
+            subject_name="Owner",
+            unit="requests",
+            period="day",
+            amount=500,
+            **elsewhere,
         )
         self.request_for_more = QuotaRequest.objects.create(
-            quota=Quota.objects.create(scope="each", unit="tokens", period="month", amount=10**9),
+            quota=Quota.objects.create(scope="each", unit="tokens", period="month", amount=10**9, **elsewhere),
             person=self.stranger.uuid, person_name="Stranger", reason="A report",
         )  # fmt: skip
         self.membership = Membership.objects.create(user=self.owner, team=self.team)
