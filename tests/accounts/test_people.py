@@ -317,7 +317,7 @@ def test_whatever_a_listener_raises_takes_the_whole_deed_back(monkeypatch: pytes
     assert actions() == []
 
 
-DELICATE = {
+DELICATE: dict[str, tuple[Callable[[User], str], dict[str, str]]] = {
     "another address": (lambda ada: page(ada, "rename"), {"name": "Ada", "email": "mine@example.com"}),
     "other rights": (lambda ada: page(ada, "rights"), {"role": "administrator"}),
     "the plain administration": (

@@ -11,9 +11,8 @@ from django.test import Client
 from accounts import people, people_rights
 from accounts.models import AuditEvent, SsoConnection, User
 from tests.accounts.crowd import proved, root
-from tests.accounts.sso_issuer import Issuer
+from tests.accounts.sso_issuer import Issuer, come_in
 from tests.accounts.test_sso_setup import page
-from tests.accounts.test_sso_sign_in import come_in
 
 pytestmark = pytest.mark.django_db
 
