@@ -92,6 +92,7 @@ def test_a_statement_that_writes_is_seen(world: World) -> None:
         "accounts_membership",
         "accounts_invitation",
         "accounts_ssoteam",
+        "providers_languagemodel_teams",
     }
 
 
