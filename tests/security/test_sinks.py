@@ -41,7 +41,8 @@ OURS = frozenset(
         "html", "head", "meta", "title", "link", "script", "body", "main", "header", "footer", "nav", "aside",
         "section", "article", "dl", "dt", "dd", "b", "i", "small", "u", "time", "caption", "tfoot", "form",
         "fieldset", "legend", "label", "input", "button", "select", "optgroup", "option", "textarea", "output",
-        "details", "summary", "dialog", "template", "svg", "path", "rect", "line", "figure", "figcaption", "noscript", "datalist", "ins", "del", "bdi", "use", "symbol",
+        "details", "summary", "dialog", "template", "svg", "path", "rect", "line", "figure",
+        "figcaption", "noscript", "datalist", "ins", "del", "bdi", "use", "symbol",
     }
 )  # fmt: skip
 TAGS = sorted(OURS | TEXT | MATH)
