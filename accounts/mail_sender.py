@@ -117,8 +117,9 @@ def _deliver(row: Mail) -> None:
             return
         letters.post(letter, to=row.to, identity=str(row.uuid))
     except Exception as error:  # noqa: BLE001  # whatever a mail server does, it is one letter that fails
-        words = " ".join(f"{type(error).__name__}: {error}".split())[:500]
-        logger.warning("letter %s (%s) could not be sent, try %d: %s", row.uuid, row.kind, row.tries, words)
+        words = told(error)
+        kind = type(error).__name__
+        logger.warning("letter %s (%s) could not be sent, try %d: %s: %s", row.uuid, row.kind, row.tries, kind, words)
         if row.tries > len(PAUSES) or _is_final(error):
             mine.update(state=Mail.State.FAILED, error=words)
         else:
@@ -133,6 +134,23 @@ def _letter(row: Mail) -> Letter | None:
     if "reset" in body:
         return passwords.letter_for(row.to, base=body["reset"], language=row.language)
     return Letter(**body)
+
+
+def told(error: Exception) -> str:
+    """What an administrator reads of it: the mail server's own words, or the system's, and no name of ours."""
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        words = "; ".join(f"{code} {_text(said)}" for code, said in error.recipients.values())
+    elif isinstance(error, smtplib.SMTPResponseException):
+        words = f"{error.smtp_code} {_text(error.smtp_error)}"
+    elif isinstance(error, OSError) and error.strerror:
+        words = error.strerror  # "Connection refused", "Name or service not known"
+    else:
+        words = str(error) or "no reason given"
+    return " ".join(words.split())[:500]
+
+
+def _text(said: bytes | str) -> str:
+    return said.decode(errors="replace") if isinstance(said, bytes) else said
 
 
 def _is_final(error: Exception) -> bool:

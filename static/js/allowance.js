@@ -1,21 +1,15 @@
 // What is left: the meter by the box, and the notice above it when a limit is in the way. The server writes both.
 const meter = document.getElementById("meter");
-const OLD_MS = 20000;
-let read = Date.now();
 const limit = document.getElementById("limit");
 
 // Whether a limit stops the model that is chosen.
 export const stopped = () => !!limit.firstElementChild;
-
-// Whether the meter is to be read again after an answer: always near a limit, else once in a while.
-export const old = () => !!meter.querySelector(".warn") || (!!meter.firstElementChild && Date.now() - read > OLD_MS);
 
 // Whether anything is limited.
 export const limited = () => !!meter.firstElementChild;
 
 // Both parts out of an answer of the server that holds them.
 export function put(given) {
-  read = Date.now();
   meter.replaceChildren(...given.querySelector("[data-meter]").childNodes);
   limit.replaceChildren(...given.querySelector("[data-limit]").children);
 }

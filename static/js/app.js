@@ -28,7 +28,6 @@ const thread = new Thread({
     composer.counted();
   },
   left(given) { composer.left(given); },
-  spent() { composer.spent(); },
   ended(state, { title: text, url, whole }) {
     name(text);
     composer.turn(state);

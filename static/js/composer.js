@@ -2,7 +2,7 @@
 import * as allowance from "./allowance.js";
 import { Draft } from "./draft.js";
 import * as keys from "./keys.js";
-import { fragment, insist, Refusal, key, parsed } from "./net.js";
+import { insist, Refusal, key, parsed } from "./net.js";
 import { words } from "./words.js";
 
 const form = document.getElementById("composer");
@@ -63,20 +63,13 @@ export class Composer {
   }
 
   // An answer has ended and was counted.
-  counted() { if (allowance.old()) import("./limited.js").then((limited) => limited.look(this)).catch(() => {}); }
+  counted() { if (allowance.limited()) import("./limited.js").then((limited) => limited.look(this)).catch(() => {}); }
 
   // What is left now; the code for a limit in the way is seldom needed.
   left(given) {
     if (given) allowance.put(given);
     this.buttons();
     if (allowance.stopped()) import("./limited.js").then((limited) => limited.listen(this));
-  }
-
-  // An answer has ended: what is left now, where something is limited.
-  async spent() {
-    if (!allowance.limited()) return;
-    const model = encodeURIComponent(form.elements.model?.value || "");
-    this.left(await fragment(`${words.limit}?model=${model}`).catch(() => null));
   }
 
   pressed(event) {

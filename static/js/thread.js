@@ -79,7 +79,6 @@ export class Thread {
     if (data.whole && !document.hidden) {
       answer.complete(data.lang);
       this.on.complete(data.untitled);
-      this.on.spent();
     } else await this.settle(answer);
     this.on.ended(data.state, { ...data, url });
   }

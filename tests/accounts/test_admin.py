@@ -181,6 +181,7 @@ def test_how_people_come_in_is_not_decided_in_the_plain_administration() -> None
     fields = {
         "name": "Other", "time_zone": "", "language": "", "instructions": "", "house_rules": "", "starters": "", "contact": "",
         "currency": "USD", "second_factor": "all", "open_domains": "example.com", "sso_only": "on", "sso_days": "9999",
+        "usage_shown": before["usage_shown"],
     }  # fmt: skip
     assert desk.post(reverse("admin:accounts_organisation_change", args=[1]), fields).status_code == 302
     assert Organisation.objects.values().get(pk=1) == before | {"name": "Other"}

@@ -16,6 +16,7 @@ from accounts.models import AuditEvent, Membership, Organisation, Team, Tries, U
 from portal.management.commands import setup
 from providers.models import Provider
 from tests.accounts.conftest import PASSWORD, SignIn
+from tests.accounts.crowd import proved
 
 pytestmark = pytest.mark.django_db
 
@@ -128,6 +129,7 @@ def post(client: Client, path: str, **data: Any) -> None:
 
 
 def test_a_person_changed_in_the_administration_is_told_before_and_after(client: Client, root: User, ada: User) -> None:
+    client.cookies = proved(root).cookies
     sales = Team.objects.create(name="Sales")
     path = f"accounts/user/{ada.pk}/change/"
     page = client.get(f"/admin/{path}").context
@@ -149,6 +151,7 @@ def test_a_person_changed_in_the_administration_is_told_before_and_after(client:
 
 
 def test_a_password_set_in_the_administration_is_told_without_it(client: Client, root: User, ada: User) -> None:
+    client.cookies = proved(root).cookies
     new = "a wholly different pine"
     data = {"password1": new, "password2": new, "usable_password": "true"}
     post(client, f"accounts/user/{ada.pk}/password/", **data)

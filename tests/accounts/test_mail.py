@@ -123,7 +123,7 @@ def test_a_letter_survives_a_new_secret_key_while_the_old_one_is_a_fallback(mail
     row = Mail.objects.latest("pk")
     assert (row.state, row.error, row.tries) == (
         "failed",
-        "Unreadable: it was encrypted with a SECRET_KEY that is gone",
+        "it was encrypted with a SECRET_KEY that is gone",
         1,
     )
 
@@ -160,7 +160,7 @@ def test_a_server_that_is_away_is_tried_later_and_later_and_then_the_letter_is_l
     for _ in range(4):
         assert mail_sender.deliver_due() == 1
         row = Mail.objects.get()
-        assert (row.state, row.error.split(":")[0]) == ("waiting", "ConnectionRefusedError")
+        assert (row.state, row.error) == ("waiting", "Connection refused")
         assert row.next_try_at is not None
         pauses.append(round((row.next_try_at - clock.now()).total_seconds() / 60))
         assert mail_sender.deliver_due() == 0

@@ -31,7 +31,7 @@ def mailing(settings: Any) -> None:
 def failed(to: str = "ada@example.com") -> Mail:
     letter = mail.send("test", to=to, language="en", context={})
     assert letter is not None
-    Mail.objects.filter(pk=letter.pk).update(state="failed", error="ConnectionRefusedError: <b>no</b>", tries=5)
+    Mail.objects.filter(pk=letter.pk).update(state="failed", error="550 <b>no</b>", tries=5)
     return letter
 
 
@@ -60,7 +60,7 @@ def test_a_test_letter_that_fails_shows_the_servers_words(desk: Client, settings
     desk.post("/setup/mail/test/")
     mail_sender.deliver_due()
     page = desk.get("/setup/mail/").content.decode()
-    assert ("ConnectionRefusedError" in page, "tried again by itself" in page) == (True, True)
+    assert ("Connection refused" in page, "tried again by itself" in page) == (True, True)
 
 
 def test_failed_letters_are_listed_sent_again_and_discarded(desk: Client, mailing: None) -> None:

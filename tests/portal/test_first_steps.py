@@ -10,6 +10,8 @@ from pytest_django import DjangoAssertNumQueries, Settings
 from accounts.models import Organisation, User
 from portal import setup
 from providers.models import LanguageModel, ModelRoute, Provider
+from tests.usage.making import limit
+from usage.rules import first_limits
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +29,7 @@ def admin(root: User) -> Client:
 
 
 def steps(user: User) -> list[bool]:
-    """Model, organisation, people, address, mail."""
+    """Model, organisation, people, limit, address, mail."""
     request = RequestFactory().get("/")
     request.user = user
     found = setup.checklist(request)
@@ -43,20 +45,23 @@ def serve(source: str) -> None:
 
 def test_every_step_is_computed_from_facts(root: User, settings: Settings) -> None:
     settings.PUBLIC_URL = settings.EMAIL_URL = ""
-    assert steps(root) == [False] * 5
+    assert steps(root) == [False] * 6
     serve("simulator")
     assert steps(root)[0] is False
     serve("database")
-    assert steps(root) == [True, False, False, False, False]
+    assert steps(root) == [True, False, False, False, False, False]
     Organisation.objects.update(name="Pine")
     assert steps(root)[1] is False
     Organisation.objects.update(time_zone="Asia/Shanghai")
     User.objects.create_user("ada@example.com")
     settings.PUBLIC_URL, settings.EMAIL_URL = "https://chat.example.com", "smtp://mail"
-    assert steps(root) == [True] * 5
+    first_limits()
+    assert steps(root)[3] is False, "what every portal begins with was set by nobody"
+    limit(50, period="month")
+    assert steps(root) == [True] * 6
     Provider.objects.filter(source="database").update(enabled=False)
     User.objects.filter(email="ada@example.com").update(is_active=False)
-    assert steps(root) == [False, True, False, True, True]
+    assert steps(root) == [False, True, False, True, True, True]
 
 
 def test_for_a_colleague_and_a_stranger_there_is_no_list_and_no_query(

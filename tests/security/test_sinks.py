@@ -28,6 +28,8 @@ UNSEEN = {
     "accounts.AuditEvent.device": "told in our words: accounts.devices",
     "accounts.LoginSession.device": "told in our words: accounts.devices",
     "accounts.Registration.name": "on no page until the account is made, then it is a person's",
+    "usage.LedgerEntry.team_name": "no page of the ledger's teams yet",
+    "usage.LedgerEntry.provider_name": "no page of the ledger's providers yet",
     "usage.Invocation.person_name": "no page of calls yet",
     "usage.Invocation.team_name": "no page of calls yet",
     "usage.Invocation.provider_name": "no page of calls yet",
@@ -39,7 +41,8 @@ OURS = frozenset(
         "html", "head", "meta", "title", "link", "script", "body", "main", "header", "footer", "nav", "aside",
         "section", "article", "dl", "dt", "dd", "b", "i", "small", "u", "time", "caption", "tfoot", "form",
         "fieldset", "legend", "label", "input", "button", "select", "optgroup", "option", "textarea", "output",
-        "details", "summary", "dialog", "template", "svg", "path", "noscript", "datalist", "ins", "del", "bdi", "use", "symbol",
+        "details", "summary", "dialog", "template", "svg", "path", "rect", "line", "figure",
+        "figcaption", "noscript", "datalist", "ins", "del", "bdi", "use", "symbol",
     }
 )  # fmt: skip
 TAGS = sorted(OURS | TEXT | MATH)

@@ -43,7 +43,7 @@ def test_any_order_of_steps_keeps_the_ledger_exact(db: None) -> None:
 def caught() -> None:
     with pytest.raises(Exception, match=r".") as found:
         run_state_machine_as_test(machine.prepared(), settings=QUICK)
-    assert found.type.__name__ in {"AssertionError", "IntegrityError", "KeyError"}, found.value
+    assert found.type.__name__ in {"AssertionError", "IntegrityError", "InternalError", "KeyError"}, found.value
 
 
 def test_without_the_fence_it_is_caught(settings: LazySettings) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import pytest
@@ -86,7 +87,12 @@ def test_a_sentence_becomes_a_limit_that_acts_on_the_next_question(admin: Client
     }, follow=True)  # fmt: skip
     assert "Made: Each member of Support may use $2.50 a month of Quick, then it only warns." in answer.content.decode()
     (applies,) = limits.standing(person=ada.uuid, now=now()).limits
-    assert (applies.scope, applies.unit, applies.amount, applies.models) == ("member", "cost", 2_500_000, {quick.uuid})
+    assert (applies.scope, applies.unit, applies.amount, applies.models) == (
+        "member",
+        "cost",
+        2_500_000,
+        frozenset({quick.uuid}),
+    )
     assert AuditEvent.objects.filter(action="limit.added").count() == 1
 
 
@@ -188,7 +194,7 @@ def test_bars_of_the_page_say_what_one_by_one_says(admin: Client) -> None:
         limit(5, scope="person", subject=bob),
         limit(3, "tokens"),
     ):
-        rules.grant(quota, amount=1, until=rules.clock.now() + moments.dt.timedelta(hours=1), subject=bob.uuid)
+        rules.grant(quota, amount=1, until=now() + dt.timedelta(hours=1), subject=bob.uuid)
     used(ada, 4, input_tokens=7)
     used(bob, 2)
     moment = now()
