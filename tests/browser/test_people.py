@@ -267,7 +267,7 @@ def test_a_team_is_made_and_its_manager_sees_who_is_in_it(portal_site: Site, pro
     assert page.goto(f"{portal_site.url()}/me/team/").status == 404  # type: ignore[union-attr]  # the page was answered
     admin.get_by_role("listitem").filter(has_text=manager.email).get_by_role("button", name="a manager").click()
     page.goto(f"{portal_site.url()}/me/")
-    page.get_by_role("link", name="Look", exact=True).click()
+    page.get_by_role("link", name="Open", exact=True).click()
     expect(page.get_by_role("listitem").filter(has_text=member.email)).to_be_visible()
     expect(page.get_by_role("main")).not_to_contain_text("4711")
 
