@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -19,10 +20,12 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+import psycopg
 
 from tests.chaos.scene import QUICK
 from tests.processes import ROOT, Site
@@ -115,8 +118,6 @@ def database(options: Options, *, name: str) -> Iterator[str]:
     if not options.database:
         yield ""
         return
-    import psycopg
-
     with psycopg.connect(options.database, autocommit=True) as control:
         control.execute(f'CREATE DATABASE "{name}"')
         try:
@@ -175,15 +176,10 @@ class Watch:
     def ask(self, sql: str) -> int:
         """One number."""
         if self._url:
-            import psycopg
-
             with psycopg.connect(self._url) as connection:
                 row = connection.execute(sql.encode()).fetchone()
                 return int(row[0] or 0) if row else 0
-        import contextlib
-        import sqlite3
-
-        with contextlib.closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=10)) as file:
+        with closing(sqlite3.connect(f"file:{self._file}?mode=ro", uri=True, timeout=10)) as file:
             return int(file.execute(sql).fetchone()[0] or 0)
 
     def _run(self) -> None:

@@ -21,21 +21,21 @@ class Reason:
     limit: Limit
     applies: bool
     why: str
-    models: tuple[str, ...] = ()
+    models: tuple[LanguageModel, ...] = ()
 
 
 def reasons(*, person: UUID, key: UUID | None = None, now: dt.datetime) -> tuple[Standing, list[Reason]]:
-    """All limits that could apply to this person, those that do first; with the names of their models (none: all)."""
+    """All limits that could apply to this person, those that do first; with their models (none: all)."""
     standing = spent.shown(limits.standing(person=person, key=key, now=now))
     every = [(limit, True) for limit in standing.limits] + [(limit, False) for limit in standing.overridden]
     wanted = {model for limit, _applies in every for model in limit.models}
-    names = {row.uuid: row.name for row in LanguageModel.objects.filter(uuid__in=wanted)} if wanted else {}
+    models = list(LanguageModel.objects.filter(uuid__in=wanted).order_by("name")) if wanted else []
     said = [
         Reason(
             limit,
             applies,
             WHY[Scope(limit.scope)] if applies else _instead(limit, standing=standing),
-            tuple(sorted(names.get(model, str(model)) for model in limit.models)),
+            tuple(model for model in models if model.uuid in limit.models),
         )
         for limit, applies in every
     ]

@@ -19,11 +19,11 @@ from accounts.middleware import organisation_of
 from accounts.models import User
 from accounts.refusals import NotPossible
 from providers import money
-from usage import limit_drafts, limit_words, limits, moments, rules, sentences, spent
+from usage import explaining, limit_drafts, limit_words, moments, rules, sentences
+from usage.explaining import Reason
 from usage.limit_forms import Answer, Correction
-from usage.limit_models import QuotaRequest, Scope, Unit
+from usage.limit_models import QuotaRequest, Unit
 from usage.limit_views import MAY, bar
-from usage.limits import Limit
 from usage.models import LedgerEntry
 
 PAGE = 30
@@ -77,12 +77,13 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
     """Which limits apply to somebody, which do not, and why; and the latest calls."""
     found = get_object_or_404(User, uuid=person)
     organisation = organisation_of(request)
-    standing = spent.shown(limits.standing(person=found.uuid, now=clock.now()))
+    standing, every = explaining.reasons(person=found.uuid, now=clock.now())
+    told = [(reason.applies, _told(reason, currency=organisation.currency)) for reason in every]
     entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-at", "-pk")
     context = {
         "person": found,
-        "applies": [_told(limit, currency=organisation.currency, stands_back=False) for limit in standing.limits],
-        "back": [_told(limit, currency=organisation.currency, stands_back=True) for limit in standing.overridden],
+        "applies": [shown for applies, shown in told if applies],
+        "back": [shown for applies, shown in told if not applies],
         "team": standing.team_name,
         "zone": standing.time_zone,
         "shown": Paginator(entries, PAGE).get_page(request.GET.get("page")),
@@ -90,28 +91,29 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
     return render(request, "setup/limit_why.html", context)
 
 
-def _told(limit: Limit, *, currency: str, stands_back: bool) -> dict[str, Any]:
+def _told(reason: Reason, *, currency: str) -> dict[str, Any]:
+    limit = reason.limit
     return bar(limit, currency=currency, whose=sentences.whom(limit.scope, limit.subject_name)) | {
-        "why": _why(limit, stands_back=stands_back),
+        "why": _why(reason),
         "quota": limit.quota,
         "granted": limit_words.amount(limit.granted, unit=limit.unit, currency=currency) if limit.granted else "",
     }
 
 
-def _why(limit: Limit, *, stands_back: bool) -> str:
+def _why(reason: Reason) -> str:
     """In one sentence."""
-    if stands_back:
-        if limit.scope == Scope.TEAM:
+    if not reason.applies:
+        if reason.why == "other_team":
             return _("Another team pays for this person's questions.")
         return _("A limit of the person's own, or a more generous one of a team, stands in its place.")
     return {
-        Scope.ORGANISATION: _("It counts everybody's questions together and always applies."),
-        Scope.TEAM: _("This team pays for the person's questions, and its pool always applies."),
-        Scope.MEMBER: _("Of the limits for members of the person's teams the most generous one applies."),
-        Scope.PERSON: _("It is the person's own and goes before those of teams and of everybody."),
-        Scope.KEY: _("It counts the questions of this key and always applies."),
-        Scope.EACH: _("Nothing else is said about this person, so what is said for each person applies."),
-    }[Scope(limit.scope)]
+        "organisation": _("It counts everybody's questions together and always applies."),
+        "pool": _("This team pays for the person's questions, and its pool always applies."),
+        "team": _("Of the limits for members of the person's teams the most generous one applies."),
+        "own": _("It is the person's own and goes before those of teams and of everybody."),
+        "key": _("It counts the questions of this key and always applies."),
+        "each": _("Nothing else is said about this person, so what is said for each person applies."),
+    }[reason.why]
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

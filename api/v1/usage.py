@@ -5,9 +5,7 @@ Where the organisation shows shares, no amount of a limit leaves; where it does 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, ClassVar
-from uuid import UUID
 
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,9 +15,8 @@ from accounts import clock
 from accounts.models import Organisation, UsageShown
 from api.credentials import principal_of
 from api.resource import Body, Resource
-from providers.models import LanguageModel
-from usage import limit_words, limits, moments, spending, spent
-from usage.limits import Limit, Standing
+from usage import explaining, limit_words, moments, spending
+from usage.explaining import Reason
 from usage.spending import Used
 
 MOST_DAYS = 366
@@ -80,29 +77,28 @@ class Quotas(Resource):
     def get(self, request: Request) -> Response:
         principal, organisation = principal_of(request), Organisation.get()
         key = None if principal.key is None else principal.key.uuid
-        standing = spent.shown(limits.standing(person=principal.uuid, key=key, now=clock.now()))
-        every = (*standing.limits, *standing.overridden)
-        wanted = {model for limit in every for model in limit.models}
-        slugs = dict(LanguageModel.objects.filter(uuid__in=wanted).values_list("uuid", "slug")) if wanted else {}
+        standing, every = explaining.reasons(person=principal.uuid, key=key, now=clock.now())
         shares = organisation.usage_shown == UsageShown.SHARE
         return Response({
             "time_zone": standing.time_zone,
             "currency": standing.currency,
             "team": standing.team_name or None,
-            "items": [_limit(each, standing=standing, slugs=slugs, shares=shares) for each in every],
+            "items": [_limit(reason, shares=shares) for reason in every],
         })  # fmt: skip
 
 
-def _limit(limit: Limit, *, standing: Standing, slugs: Mapping[UUID, str], shares: bool) -> dict[str, Any]:
-    """Money in micro-units of the organisation's currency; `applies` is false where another limit stands in for this one."""
+def _limit(reason: Reason, *, shares: bool) -> dict[str, Any]:
+    """Money in micro-units of the organisation's currency; `why` as in usage.explaining."""
+    limit = reason.limit
     made: dict[str, Any] = {
         "id": str(limit.quota),
-        "applies": limit in standing.limits,
+        "applies": reason.applies,
+        "why": reason.why,
         "scope": limit.scope,
         "of": limit.subject_name or None,
         "unit": limit.unit,
         "period": limit.period,
-        "models": sorted(slugs[model] for model in limit.models if model in slugs) or None,
+        "models": sorted(model.slug for model in reason.models) if limit.models else None,
         "at_limit": limit.at_limit,
         "used_percent": limit_words.percent(limit),
         "held_percent": limit_words.percent(limit, of=limit.used + limit.held) - limit_words.percent(limit),

@@ -70,14 +70,14 @@ def test_quotas_are_those_of_this_credential_and_how_they_stand(call: Call, ada:
     limit(1, scope="key", subject=ada.api_keys.get())
     used(ada)
     found = ones(call("GET", "quotas/", credential=secret))
-    assert found["each"]["applies"] is False, "the own one stands in for it"
+    assert (found["each"]["applies"], found["each"]["why"]) == (False, "own"), "the own one stands in for it"
     own = found["person"]
     assert (own["id"], own["applies"], own["limit"], own["used"], own["held"], own["left"]) == (
         str(mine.uuid), True, 3, 1, 0, 2,
     )  # fmt: skip
     assert (own["unit"], own["period"], own["models"], own["used_percent"]) == ("requests", "day", None, 33)
     assert own["resets_at"].endswith("T16:00:00Z"), "midnight in Shanghai"
-    assert found["key"]["applies"] is True
+    assert (own["why"], found["key"]["why"], found["key"]["applies"]) == ("own", "key", True)
     assert "key" not in ones(call("GET", "quotas/", credential=token_of(ada)))
 
 

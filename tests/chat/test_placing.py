@@ -14,7 +14,7 @@ from accounts.models import Organisation, User
 from chat import claims, holds, messages, prompts, queries, waiting
 from chat.generation import make_plan
 from chat.models import Conversation, Generation, Message
-from providers.models import LanguageModel
+from providers.models import LanguageModel, Price
 from tests.chat import scene
 from tests.chat.asking import of
 from tests.chat.scene import Hands, State, answered, ask, new_id
@@ -232,7 +232,6 @@ def test_money_is_held_and_settled_by_the_price_of_the_moment(ada: User, gpt: La
 
 
 def price(model: LanguageModel, **micro: int) -> None:
-    from providers.models import Price
 
     provider = model.providers.get()
     begin = dt.datetime(2020, 1, 1, tzinfo=dt.UTC)

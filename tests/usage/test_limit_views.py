@@ -18,7 +18,7 @@ from providers.models import LanguageModel
 from tests.accounts.test_setup_views import signed_in
 from tests.usage import making
 from tests.usage.making import limit, team
-from usage import limits, rules
+from usage import limits, moments, overview, quotas, rules
 from usage.limit_models import Quota, QuotaRequest
 from usage.models import LedgerEntry
 
@@ -184,7 +184,6 @@ def test_the_page_shows_how_people_and_pools_stand(admin: Client) -> None:
 
 
 def test_bars_of_the_page_say_what_one_by_one_says(admin: Client) -> None:
-    from usage import moments, overview
 
     ada, bob = person("ada"), person("bob")
     support = team("Support", ada)
@@ -270,7 +269,6 @@ def test_it_is_said_which_limits_apply_to_whom_and_why(admin: Client) -> None:
 
 
 def call_of(ada: User) -> LedgerEntry:
-    from usage import quotas
 
     hold = making.reserve(making.hold(ada), now=now())
     quotas.settle([making.call(hold, now=now())], now=now())

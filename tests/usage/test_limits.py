@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from tests.usage import making
 from tests.usage.making import NOW
 from usage import limits
-from usage.limit_models import NOBODY, QuotaGrant, QuotaPeriod
+from usage.limit_models import NOBODY, Quota, QuotaGrant, QuotaPeriod
 
 pytestmark = pytest.mark.django_db
 HOUR = dt.timedelta(hours=1)
@@ -147,7 +147,6 @@ def test_after_a_change_of_zone_the_running_window_ends_as_it_began_and_the_next
     ],
 )
 def test_the_database_refuses_limits_that_make_no_sense(broken: dict[str, object]) -> None:
-    from usage.limit_models import Quota
 
     making.limit(5)
     with pytest.raises(IntegrityError), transaction.atomic():

@@ -14,6 +14,7 @@ from accounts.clock import now
 from accounts.models import Organisation, User
 from tests.accounts.test_setup_views import signed_in
 from tests.usage.making import limit, new, team
+from usage import moments, spending
 from usage.models import LedgerEntry, QuotaRequest
 
 pytestmark = pytest.mark.django_db
@@ -94,7 +95,6 @@ def test_limits_say_used_held_left_and_when_they_return(page: Client, ada: User)
 
 def test_a_day_begins_on_the_organisations_clock(page: Client, ada: User) -> None:
     at = dt.datetime(2026, 1, 14, 17, tzinfo=dt.UTC)  # the next day in Shanghai
-    from usage import moments, spending
 
     LedgerEntry.objects.create(request_id=new(), kind="settle", reserved_at=at, at=at, source="page", person=ada.uuid)
     tz = moments.zone(Organisation.get())

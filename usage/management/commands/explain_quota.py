@@ -55,7 +55,7 @@ def line(reason: Reason, *, standing: Standing) -> str:
     what = f"{limit.cap:,} {unit}" + ("" if limit.resets_at is None else f" a {limit.period}")
     if limit.granted:
         what += f" ({limit.granted:,} of them for a while)"
-    what += f" on {', '.join(reason.models)}" if reason.models else ""
+    what += f" on {', '.join(model.name for model in reason.models) or 'models that are gone'}" if limit.models else ""
     if not reason.applies:
         return (
             f"  not: {what}, {limit.subject_name or limit.scope}: {INSTEAD.get(reason.why, 'another stands in for it')}"
