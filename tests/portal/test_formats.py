@@ -28,6 +28,12 @@ def test_the_short_form_is_the_long_one_and_no_date_is_ambiguous(language: str) 
         assert formats.date_format(MOMENT, "SHORT_DATETIME_FORMAT") == WRITTEN[language]["DATETIME_FORMAT"]
 
 
+@pytest.mark.parametrize("language", WRITTEN)
+def test_large_numbers_are_grouped(language: str) -> None:
+    with translation.override(language):
+        assert formats.number_format(2_000_000, use_l10n=True, force_grouping=True) == "2,000,000"
+
+
 def test_no_template_has_a_format_of_its_own() -> None:
     used = {
         (path.name, found[1])
