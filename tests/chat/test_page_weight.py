@@ -47,7 +47,7 @@ def test_the_first_page_weighs_little_and_loads_nothing_from_elsewhere(
     scripts = {path: served[path] for path in own if path.endswith(".js")}
     sheets = {path: served[path] for path in own if path.endswith(".css")}
     rest = {path: Path(str(finders.find(path))).read_bytes() for path in own if not path.endswith((".css", ".js"))}
-    assert sum(map(len, scripts.values())) < 41_000
+    assert sum(map(len, scripts.values())) < 40_000
     assert sum(map(len, sheets.values())) < 40_000
     files = [shown, *scripts.values(), *sheets.values(), *rest.values()]
     assert sum(map(len, files)) < 200_000
