@@ -11,7 +11,6 @@ import html
 import io
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
@@ -19,8 +18,9 @@ from urllib.parse import urlencode
 import pytest
 from django.utils import timezone
 
-from accounts import audit, letters
-from accounts.models import Organisation
+from accounts import audit, clock, letters
+from accounts.models import Organisation, Team
+from providers.models import LanguageModel, ModelRoute, Price, Provider
 from tests.processes import ROOT
 from tests.security import database, payloads, repeated
 from tests.security.callers import Asking, Caller
@@ -29,6 +29,9 @@ from tests.security.test_sinks import Eye
 from tests.security.test_writable import filled
 from tests.security.world import World
 from tests.security.writes import Write
+from tests.usage import making
+from usage import quotas
+from usage.models import Quota
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
 HTML = {"Content-Type": "text/html"}
@@ -67,8 +70,10 @@ FORMULAS = (
     "\n=1",
     '=HYPERLINK("//evil.test",1)',
 )
-WRITERS = {"accounts/audit_export.py"}
-"""Whoever writes files for spreadsheets: each is asked below for its cells."""
+WRITER = "accounts/csv_file.py"
+"""The only one that writes lines for spreadsheets."""
+USERS = {"accounts/audit_export.py", "usage/limit_files.py", "usage/mine_views.py", "usage/price_files.py"}
+"""Whoever has it write: each is asked below for its cells."""
 
 
 @pytest.fixture(scope="module")
@@ -163,14 +168,15 @@ def test_letters_are_words(world: World, chromium_path: str) -> None:
 
 
 def test_every_writer_of_tables_is_known() -> None:
+    assert having(r"csv\.(Dict)?[Ww]riter") == {WRITER}
+    assert having(r"csv_file\.line\(") == USERS, "whoever writes CSV is asked below for its cells"
+
+
+def having(pattern: str) -> set[str]:
+    """The files of the product in which this stands."""
     rooms = ("accounts", "providers", "usage", "chat", "api", "portal")
     files = [path for room in rooms for path in (ROOT / room).rglob("*.py")]
-    writing = {str(path.relative_to(ROOT)) for path in files if re.search(r"csv\.(Dict)?[Ww]riter", source(path))}
-    assert writing == WRITERS, "whoever writes CSV is asked below for its cells"
-
-
-def source(path: Path) -> str:
-    return path.read_text(encoding="utf-8")
+    return {str(path.relative_to(ROOT)) for path in files if re.search(pattern, path.read_text(encoding="utf-8"))}
 
 
 def test_no_cell_of_an_exported_trail_is_a_formula(world: World, callers: dict[str, Caller]) -> None:
@@ -181,9 +187,31 @@ def test_no_cell_of_an_exported_trail_is_a_formula(world: World, callers: dict[s
                 "team.changed", actor=world.owner, target=world.team, changes={formula: [formula, f"{place}{formula}"]}
             )
         asked = Asking().ask("POST", "/setup/audit/export/", callers["administrator"], body="format=csv", keep=True)
-        assert asked.status_code == 200, asked.content[:300]
-        table = list(csv.reader(io.StringIO(asked.content.decode("utf-8-sig"))))
-    cells = [cell for line in table for cell in line]
+        words_only(asked)
+
+
+def test_no_cell_of_other_files_is_a_formula(world: World, callers: dict[str, Caller]) -> None:
+    with database.undone():
+        for place, formula in enumerate(FORMULAS):
+            team = Team.objects.create(name=f"{formula}{place}")
+            Quota.objects.create(
+                scope="team", subject=team.uuid, subject_name=team.name, unit="tokens", period="day", amount=9
+            )
+            provider = Provider.objects.create(name=f"{formula}{place}", base_url="http://127.0.0.1:9/v1")
+            model = LanguageModel.objects.create(slug=f"formula-{place}", name=f"{formula}{place}")
+            ModelRoute.objects.create(model=model, provider=provider, upstream_name="demo")
+            Price.objects.create(model=model, provider=provider)
+            hold = making.reserve(making.hold(world.owner, model=model.uuid), now=clock.now())
+            quotas.settle([making.call(hold, now=clock.now(), model_name=model.name)], now=clock.now())
+        for path in ("/setup/limits/export/", "/setup/prices/export/"):
+            words_only(Asking().ask("GET", path, callers["administrator"], keep=True))
+        words_only(Asking().ask("GET", "/me/usage/export/", callers["owner"], keep=True))
+
+
+def words_only(answer: Any) -> None:
+    """Every formula that was planted stands in this file, and none is one."""
+    assert answer.status_code == 200, answer.content[:300]
+    cells = [cell for line in csv.reader(io.StringIO(answer.content.decode("utf-8-sig"))) for cell in line]
     assert sum("HYPERLINK" in cell for cell in cells) >= 1
     assert [
         cell for cell in cells if cell.lstrip(" \t\r\n'")[:1] in "=+@＝＋－＠" and cell[:1] != "'" and cell.strip()
