@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from dataclasses import dataclass
 
@@ -30,11 +32,13 @@ A part that can't run here says so; with NO_SKIPS=1 that is a failure. Arguments
 # As many tests at once as there are cores, at least two (most of them wait) and no more than four (they share one disk).
 AT_ONCE = str(max(2, min(4, os.cpu_count() or 2)))
 PYTEST = {
-    "unit": ["-m", "not browser and not chaos and not services", "-n", AT_ONCE],
-    "services": ["-m", "services and not chaos and not browser"],
-    "browser": ["-m", "browser", "-n", AT_ONCE, "--dist", "loadfile"],
-    "chaos": ["-m", "chaos and not browser", "-n", AT_ONCE, "--dist", "loadfile"],
+    "unit": ["-m", "not browser and not chaos and not services", "-n", AT_ONCE, "--timeout", "300"],
+    "services": ["-m", "services and not chaos and not browser", "--timeout", "900"],
+    "browser": ["-m", "browser", "-n", AT_ONCE, "--dist", "loadfile", "--timeout", "300"],
+    "chaos": ["-m", "chaos and not browser", "-n", AT_ONCE, "--dist", "loadfile", "--timeout", "600"],
 }
+MOST_SECONDS = 1800
+"""A part that hangs all the same is ended after so long: a verdict too late is none."""
 PARTS = ("lint", *PYTEST)
 NOTHING_COLLECTED = 5
 # These run against the clock of a busy machine: at most so many failures are run once more, alone, and named in the summary.
@@ -112,12 +116,7 @@ def tests(part: str, *, environment: dict[str, str], extra: list[str]) -> Verdic
     say(f"\n== {part}")
     began = time.monotonic()
     command: prepare.Command = [PYTHON, "-m", "pytest", "-q", *PYTEST[part], *extra]
-    last = ""
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as pytest:
-        for line in pytest.stdout or ():
-            say(line.rstrip("\n"))
-            last = line.strip() or last
-    code = pytest.returncode
+    code, last = heard(command, environment=environment)
     late = 0
     if code and part in TIMED and 0 < counted(last, word="failed") <= ONCE_MORE and "error" not in last:
         late = counted(last, word="failed")
@@ -149,6 +148,26 @@ def tests(part: str, *, environment: dict[str, str], extra: list[str]) -> Verdic
         else "passed"
     )
     return Verdict(part, seconds, word, passed, skipped)
+
+
+def heard(command: prepare.Command, *, environment: dict[str, str]) -> tuple[int, str]:
+    """Runs it, with its words passed on: its exit code and its last line. Ended with all its children after MOST_SECONDS."""
+    last = ""
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True
+    ) as running:
+        limit = threading.Timer(MOST_SECONDS, os.killpg, (running.pid, signal.SIGKILL))
+        limit.start()
+        try:
+            for line in running.stdout or ():
+                say(line.rstrip("\n"))
+                last = line.strip() or last
+        except KeyboardInterrupt:
+            os.killpg(running.pid, signal.SIGINT)
+            raise
+        finally:
+            limit.cancel()
+    return running.returncode, last
 
 
 def counted(line: str, *, word: str) -> int:
