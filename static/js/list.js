@@ -5,6 +5,7 @@ import { words } from "./words.js";
 const list = document.getElementById("list");
 const DOTS_MS = 6000;
 let waiting = null;
+let acts = null;
 
 const rowOf = (id) => list.querySelector(`.row[data-id="${id}"]`);
 
@@ -78,11 +79,12 @@ export function watch(current, onTitle, tries = 1) {
   }, DOTS_MS * tries);
 }
 
-// What is done with a row. A browser without popovers gets the page with the same forms.
+// What is done with a row; once its code is there, at once: the next key is the menu's. A browser without popovers gets the page with
+// the same forms.
 async function act(verb, row) {
   try {
-    const rows = await import("./rows.js");
-    await rows[verb](row, refresh);
+    acts ??= await import("./rows.js");
+    await acts[verb](row, refresh);
   } catch (error) {
     if (!row || error.status) throw error;
     location.href = row.nextElementSibling.href;

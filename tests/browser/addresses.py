@@ -24,6 +24,8 @@ NO_PAGES: dict[str, str] = {
     "api:v1:me": "for programs",
     "api:v1:keys": "for programs",
     "api:v1:key": "for programs",
+    "api:v1:usage": "for programs",
+    "api:v1:quotas": "for programs",
     "chat:limit": "a part of the chat's page, which is shown",
     "usage:export": "a file",
     "limits:export": "a file",
