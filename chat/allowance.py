@@ -98,6 +98,11 @@ def _notice(
     if limit.unit == Unit.COST and (terms.tariff is None or not terms.tariff.known):
         lead = _("Your use is limited in money, and nobody has entered a price for “%(model)s”.")
         return Notice(lead % {"model": model.name}, [_also(works)] if works else [_("Tell your administrator.")], works)
+    return about(limit, standing=standing, works=works, now=now)
+
+
+def about(limit: Limit, *, standing: Standing, works: Sequence[LanguageModel], now: dt.datetime) -> Notice:
+    """The notice of a limit that has no room: how much of what, when it returns, what still works."""
     words = limit_words.used_up if limit.used >= limit.cap else limit_words.nearly
     rest = []
     if limit.held:

@@ -22,8 +22,8 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
+from chat import look_allowance, notes, rendering
 from chat import look_samples as samples
-from chat import notes, rendering
 from chat.messages import moved_on
 from chat.models import Conversation, Generation, Message
 from chat.notes import Facts
@@ -178,11 +178,12 @@ def _failed() -> Iterator[Scene]:
 
 
 def _composers(request: HttpRequest) -> Iterator[Scene]:
-    model, _other = _models()
+    model, other = _models()
     home = SimpleNamespace(uuid=uuid.uuid5(NAMESPACE, "conversation"), version=1)
     running = answer("running", state=State.STREAMING)
     lost = SimpleNamespace(message=_("No connection. Your text is kept; trying again."))
-    over = SimpleNamespace(message=limit()["text"])
+    used_up = look_allowance.stands(100, works=[other])
+    over = SimpleNamespace(message="")
     typed = say(samples.TYPED)
     cases: list[tuple[samples.Pair, dict[str, Any]]] = [
         (("empty", "空"), {"send": "disabled"}),
@@ -192,7 +193,9 @@ def _composers(request: HttpRequest) -> Iterator[Scene]:
         (("a question waits", "有问题在等"), {"running": running, "next": say(samples.NEXT)}),
         (("offline", "断网"), {"text": typed, "refused": lost}),
         (("moved on", "已在别处继续"), {"text": typed, "refused": SimpleNamespace(message=moved_on().message)}),
-        (("limit reached", "达到上限"), {"text": typed, "refused": over, "send": "disabled"}),
+        (("meter", "额度条"), {"allowance": look_allowance.stands(38)}),
+        (("meter, little left", "额度条，所剩不多"), {"allowance": look_allowance.stands(86), "text": typed}),
+        (("limit reached", "达到上限"), {"text": typed, "refused": over, "allowance": used_up, "send": "disabled"}),
         (("no model connected", "尚未接入模型"), {"simulated": True, "send": "disabled"}),
     ]
     for number, (caption, extra) in enumerate(cases):

@@ -46,6 +46,8 @@ def test_every_state_is_there_in_both_languages_and_nothing_is_stored(owner: Use
     kinds = set(re.findall(r'data-kind="(\w+)"', shown))
     assert {kind.value for kind in (*FAILS, *BREAKS)} <= kinds
     assert {"cancelled", "length", "content_filter", "limit"} <= kinds
+    assert shown.count('class="meter num"') == 1 and shown.count('class="meter num warn"') == 2
+    assert shown.count("data-use>") == 1
     for piece in ('class="caret"', 'class="think"', "<table", "<math", 'class="code"', 'class="dot idle"', "aria-busy"):
         assert piece in shown
     assert [model.objects.count() for model in (Conversation, Message, Generation)] == [0, 0, 0]
