@@ -149,13 +149,14 @@ class Insert:
     def __init__(self, model: type[models.Model], *, or_ignore: bool = False) -> None:
         self._model = model
         self._or_ignore = or_ignore
-        self._fields: list[Any] = []
+        self._fields: list[tuple[Any, type | None]] = []
         self._head = self._row = ""
 
     def _prepare(self) -> None:
         meta = self._model._meta
-        self._fields = [f for f in meta.concrete_fields if not f.primary_key]
-        columns = ", ".join(f'"{f.column}"' for f in self._fields)
+        fields = [f for f in meta.concrete_fields if not f.primary_key]
+        self._fields = [(f, _plain(f)) for f in fields]
+        columns = ", ".join(f'"{f.column}"' for f in fields)
         self._head = f'INSERT INTO "{meta.db_table}" ({columns}) VALUES '  # noqa: S608  # names of our own model
         self._row = f"({marks(self._fields)})"
 
@@ -186,4 +187,40 @@ class Insert:
                 cursor.execute(f"{self._head}{every}", [value for row in rows for value in self._values(row)])
 
     def _values(self, row: models.Model) -> list[Any]:
-        return [f.get_db_prep_save(f.pre_save(row, True), connection=connection) for f in self._fields]
+        return [_value(row, field, plain) for field, plain in self._fields]
+
+
+_WHOLE = (
+    models.IntegerField,
+    models.BigIntegerField,
+    models.SmallIntegerField,
+    models.PositiveIntegerField,
+    models.PositiveBigIntegerField,
+    models.PositiveSmallIntegerField,
+    models.ForeignKey,
+)
+_PLAIN: dict[type, type] = dict.fromkeys(_WHOLE, int) | {
+    models.CharField: str,
+    models.TextField: str,
+    models.BooleanField: bool,
+    models.DateTimeField: dt.datetime,
+    models.UUIDField: uuid.UUID,
+}
+
+
+def _plain(field: Any) -> type | None:
+    """The type whose values such a field stores as `stored` gives them; None: the field has a way of its own."""
+    return (
+        None if getattr(field, "auto_now", False) or getattr(field, "auto_now_add", False) else _PLAIN.get(type(field))
+    )
+
+
+def _value(row: models.Model, field: Any, plain: type | None) -> Any:
+    """What the driver is given. Most values are stored as they are; others, and choices (types of their own), go Django's way."""
+    if plain is not None:
+        value = getattr(row, field.attname)
+        if value is None:
+            return None
+        if type(value) is plain and not (plain is dt.datetime and value.tzinfo is None):
+            return stored(value)
+    return field.get_db_prep_save(field.pre_save(row, True), connection=connection)

@@ -10,7 +10,6 @@ from typing import Any
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
@@ -18,7 +17,7 @@ from django.views.decorators.http import require_POST
 from accounts import house_rules
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
-from chat import allowance, forms, live, messages, page, queries
+from chat import allowance, forms, fresh, live, messages, page, queries
 from chat.models import Conversation, Message
 from chat.views import refusal, signed_in, whole_page
 from chat.watch import watcher
@@ -178,7 +177,6 @@ def _accepted(request: HttpRequest, sent: messages.Sent) -> dict[str, Any]:
     question = sent.question
     shown = [each for each in (question, sent.answer) if each is not None]
     turns = [page.turn_of(request, each, generation=sent.generation) for each in shown]
-    html = "".join(render_to_string("chat/_message.html", {"turn": turn}, request) for turn in turns)
     session, user = request.session.session_key or "", page.person(request)
     if not sent.repeated:
         watcher.expect(sent.generation, right=(session, user.pk, user.session_version))
@@ -190,8 +188,8 @@ def _accepted(request: HttpRequest, sent: messages.Sent) -> dict[str, Any]:
         "question_id": str(question.uuid) if question else None,
         "conversation_url": reverse("chat:conversation", args=[sent.conversation.uuid]),
         "version": sent.conversation.version,
-        "html": html,
-        "row": page.row_of(request, sent.conversation, running=True),
+        "html": fresh.html(request, turns),
+        "row": page.row_of(sent.conversation, running=True),
     }
 
 

@@ -178,11 +178,11 @@ def days(conversations: Iterable[Conversation]) -> list[Day]:
     return found
 
 
-def row_of(request: HttpRequest, conversation: Conversation, *, running: bool) -> str:
+def row_of(conversation: Conversation, *, running: bool) -> str:
     """One row of the side list under its heading, as the list shows it while the conversation is open."""
     conversation.running = running  # type: ignore[attr-defined]  # what the template reads
     context = {"days": days([conversation]), "conversation": conversation}
-    return render_to_string("chat/_list.html", context, request)
+    return render_to_string("chat/_list.html", context)  # nothing in it is about the request
 
 
 def _heading(day: dt.date, *, today: dt.date) -> str:

@@ -171,7 +171,7 @@ def message(request: HttpRequest, uuid: UUID) -> HttpResponse:
         if given(request, "seen", length=1):  # the tab is looked at: it is no news in the list
             organising.see(page.person(request), conversation=found.conversation)
         context["allowance"] = allowance.of(request, model=found.conversation.model)
-        context["row"] = page.row_of(request, found.conversation, running=turn.active)
+        context["row"] = page.row_of(found.conversation, running=turn.active)
     return render(request, "chat/_message.html", context)
 
 
