@@ -221,6 +221,6 @@ def _value(row: models.Model, field: Any, plain: type | None) -> Any:
         value = getattr(row, field.attname)
         if value is None:
             return None
-        if type(value) is plain and not (plain is dt.datetime and value.tzinfo is None):
+        if type(value) is plain and not (isinstance(value, dt.datetime) and value.tzinfo is None):
             return stored(value)
     return field.get_db_prep_save(field.pre_save(row, True), connection=connection)
