@@ -189,23 +189,20 @@ class LiveOut:
     def _insert(self, rows: list[Row], *, fresh: list[Channel]) -> set[int]:
         written: set[int] = set()
         with transaction.atomic():
-            for channel in sorted(fresh, key=lambda c: c.generation_id):
-                self._first(channel)
+            begin_rows([(channel.generation_id, channel.attempt) for channel in fresh])
             for start in range(0, len(rows), MAX_ROWS):
                 written |= insert_rows(rows[start : start + MAX_ROWS])
             notify.readers()
         return written
 
-    @staticmethod
-    def _first(channel: Channel) -> None:
-        """The step running -> streaming, in the transaction of the first text."""
-        now = clock.now()
-        execute(_BEGIN, now, channel.generation_id, channel.attempt, now)
 
-
+# On a server the rows are locked first, in order of id, as everywhere where several are.
 _BEGIN = """
 UPDATE chat_generation SET state = 'streaming', first_token_at = COALESCE(first_token_at, %s), revision = revision + 1
-WHERE id = %s AND attempt = %s AND state = 'running' AND lease_expires_at > %s
+WHERE id IN (
+    SELECT id FROM chat_generation
+    WHERE (id, attempt) IN (VALUES {pairs}) AND state = 'running' AND lease_expires_at > %s ORDER BY id {lock}
+)
 """
 _FENCE = "AND ok.attempt = v.attempt AND ok.state IN ('running', 'streaming') AND ok.lease_expires_at > {now}"
 # On a server the rows are locked first, in order of id: whoever ends a generation waits for this text, or this text sees the end.
@@ -220,6 +217,16 @@ SELECT v.gid, v.seq, v.kind, v.text FROM v JOIN ok ON ok.id = v.gid {fence} WHER
 ON CONFLICT DO NOTHING
 RETURNING generation_id
 """
+
+
+def begin_rows(begun: list[tuple[int, int]]) -> None:
+    """The step running -> streaming of (generation, attempt), in the transaction of their first text: one statement for all of them."""
+    now = clock.now()
+    lock = "FOR UPDATE" if connection.vendor == "postgresql" else ""
+    for start in range(0, len(begun), MAX_ROWS):
+        some = begun[start : start + MAX_ROWS]
+        sql = _BEGIN.format(pairs=", ".join(["(%s, %s)"] * len(some)), lock=lock)
+        execute(sql, now, *(value for pair in some for value in pair), now)
 
 
 def insert_rows(rows: list[Row]) -> set[int]:
