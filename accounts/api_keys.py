@@ -10,6 +10,7 @@ import hashlib
 import re
 import secrets
 import string
+import uuid
 from collections.abc import Iterable
 from dataclasses import asdict
 
@@ -145,7 +146,7 @@ def roll(
         if old is None:
             raise KeyRefused("not_living", _("This key is over or was replaced already."))
         wanted = api_keys_rules.Wanted(old.name, old.scopes, old.model_names, old.expires_at, old.allowed_ips)
-        new, secret = _insert(user, wanted=wanted)
+        new, secret = _insert(user, wanted=wanted, family=old.family)
         first = ApiKey.objects.filter(pk=old.pk, successor=None, revoked_at=None)
         if not first.update(successor=new, expires_at=Least(Coalesce(F("expires_at"), until), until)):
             raise KeyRefused("not_living", _("This key is over or was replaced already."))
@@ -194,7 +195,7 @@ def sweep(*, now: dt.datetime) -> int:
     return ApiKey.objects.filter(over).delete()[0]
 
 
-def _insert(user: User, *, wanted: api_keys_rules.Wanted) -> tuple[ApiKey, str]:
+def _insert(user: User, *, wanted: api_keys_rules.Wanted, family: uuid.UUID | None = None) -> tuple[ApiKey, str]:
     secret = "sk-" + "".join(secrets.choice(_ALPHABET) for _ in range(RANDOM))
     key = ApiKey.objects.create(
         user=user,
@@ -205,6 +206,7 @@ def _insert(user: User, *, wanted: api_keys_rules.Wanted) -> tuple[ApiKey, str]:
         model_names=wanted.models,
         allowed_ips=wanted.allowed_ips,
         expires_at=wanted.expires_at,
+        family=family or uuid.uuid4(),
     )
     return key, secret
 

@@ -36,6 +36,23 @@ class ColleagueField(forms.EmailField):
         return found
 
 
+class AccountField(forms.CharField):
+    """The e-mail of an active colleague or the name of a program; its value is that account."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        attrs = {"list": "colleagues", "autocomplete": "off", "spellcheck": "false"}
+        super().__init__(max_length=254, widget=forms.TextInput(attrs=attrs), **kwargs)
+
+    def clean(self, value: Any) -> Any:
+        named = super().clean(value)
+        if not named:
+            return None
+        found = people_queries.account(named)
+        if found is None:
+            raise ValidationError(_("There is no active colleague or program of that name."))
+        return found
+
+
 class TeamField(forms.ModelChoiceField[Team]):
     """One of the teams that were offered, by its public number; asks for them once."""
 

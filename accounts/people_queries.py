@@ -73,6 +73,15 @@ def colleague(email: str) -> User | None:
     return User.objects.filter(email=email.strip().lower(), is_active=True, is_service=False).first()
 
 
+def account(named: str) -> User | None:
+    """The active colleague with this address, else the active program with this address or name."""
+    found = colleague(named)
+    if found is None:
+        programs = User.objects.filter(is_active=True, is_service=True)
+        found = programs.filter(Q(email=named.strip().lower()) | Q(name=named.strip())).order_by("pk").first()
+    return found
+
+
 def suggestions() -> list[tuple[str, str]]:
     """Address and name of some active colleagues, to be offered while an address is typed; all of them where there are few."""
     rows = User.objects.filter(is_active=True, is_service=False).order_by(F("email"))

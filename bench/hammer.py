@@ -51,7 +51,7 @@ from chat.models import Generation
 from usage import proof
 from usage.models import LedgerEntry, QuotaPeriod, Reservation
 texts = dict(Generation.objects.values_list("uuid", "message__parent__text"))
-entries = LedgerEntry.objects.values_list("request_id", "input_tokens", "output_tokens", "estimated", "outcome")
+entries = LedgerEntry.objects.values_list("request_id", "input_tokens", "output_tokens", "estimated", "kind")
 answer = {
     "used": sum(QuotaPeriod.objects.filter(quota__unit="requests").values_list("used", flat=True)),
     "active": Generation.objects.filter(state__in=Generation.ACTIVE).count(),
@@ -91,7 +91,8 @@ def run(options: Options, *, folder: Path) -> Verdict:
             told = senders(options, site=site)
         settle_down(watch)
         found = site.django(FOUND)
-        verdict = judge(options, told=told, found=found, bill=bills(site), fullest=watch.fullest)
+        bill, taken = bills(site)
+        verdict = judge(options, told=told, found=found, bill=bill, taken=taken, fullest=watch.fullest)
     verdict.facts |= {"kills": killer.kills, "looks": watch.looks, "seconds": round(time.monotonic() - began, 1)}
     return verdict
 
@@ -226,8 +227,8 @@ def settle_down(watch: Watch) -> None:
     watch.fullest = max(watch.fullest, watch.ask(FULLEST))
 
 
-def bills(site: Site) -> dict[str, list[tuple[int, int]]]:
-    """What the simulator wrote to its end, by seed: tokens of the prompt, tokens emitted."""
+def bills(site: Site) -> tuple[dict[str, list[tuple[int, int]]], Counter[str]]:
+    """By seed: what the simulator wrote to its end (tokens of the prompt, tokens emitted), and how many calls it took at all."""
     asked: dict[str, dict[str, Any]] = {}
     whole: dict[str, list[tuple[int, int]]] = {}
     for line in site.bill():
@@ -236,7 +237,7 @@ def bills(site: Site) -> dict[str, list[tuple[int, int]]]:
         elif line["ended"] == "done":
             first = asked[line["id"]]
             whole.setdefault(first["seed"], []).append((first["prompt_tokens"], line["tokens"]))
-    return whole
+    return whole, Counter(line["seed"] for line in asked.values())
 
 
 def judge(
@@ -245,6 +246,7 @@ def judge(
     told: list[dict[str, Any]],
     found: dict[str, Any],
     bill: dict[str, list[tuple[int, int]]],
+    taken: Counter[str],
     fullest: int,
 ) -> Verdict:
     """Compares what was promised with what is there."""
@@ -254,16 +256,21 @@ def judge(
     exact = [entry for entry in found["entries"] if not entry[3]]
     wrong = [entry for entry in exact if (entry[1], entry[2]) not in bill.get(entry[0], [])]
     guessed = [entry for entry in found["entries"] if entry[3]]
+    # A worker that died after it had noted its call and before it sent it leaves an entry without a call, never the reverse.
+    settled = [entry for entry in found["entries"] if entry[4] == "settle"]
+    missing = taken - Counter(entry[0] for entry in found["entries"])
     verdict = Verdict(
         {
             "seed": options.seed, "sends": sum(one["sends"] for one in told), "limit": options.limit,
-            "used": found["used"], "fullest": fullest, "entries": len(found["entries"]), "exact": len(exact),
-            "estimated": len(guessed), "answers": dict(sums),
+            "used": found["used"], "fullest": fullest, "entries": len(settled), "exact": len(exact),
+            "estimated": len(guessed), "lost tries": len(found["entries"]) - len(settled), "taken": taken.total(),
+            "answers": dict(sums),
         }
     )  # fmt: skip
     tests = {
         f"the limit of {options.limit} was passed: {fullest} used and held at once": fullest > options.limit,
-        f"{found['used']} are counted, the ledger has {len(found['entries'])}": found["used"] != len(found["entries"]),
+        f"{found['used']} are counted, the ledger has {len(settled)}": found["used"] != len(settled),
+        f"{missing.total()} calls that the simulator took are not in the ledger: {list(missing)[:3]}": missing,
         f"{len(wrong)} entries are not what the simulator billed: {wrong[:3]}": wrong,
         f"{found['active']} answers are still active": found["active"],
         f"{found['held']} holds are left": found["held"],

@@ -34,7 +34,9 @@ def main() -> int:
     sys.stdin.readline()
     for turn in range(sends):
         name = f"{seed}-{number}-{turn}"
-        text = f"[[sim seed={name} words={rng.randint(3, 40)} gap={rng.choice([1, 5, 20])}]]"
+        # Some think for a while: a worker that is killed then has shown nothing, and its question is asked again.
+        slow = rng.choice([0, 0, 0, 3000])
+        text = f"[[sim seed={name} words={rng.randint(3, 40)} gap={rng.choice([1, 5, 20])} ttft={slow}]]"
         counts["sends"] += 1
         try:
             sent = messages.send(user, text=text, client_id=f"hammer-{name}", source=source)

@@ -16,7 +16,7 @@ from django.db.models import F, Q, QuerySet
 from accounts import clock
 from accounts.clock import Now
 from accounts.prepared import Prepared, PreparedIn, execute, fetch, marks
-from chat import notify
+from chat import endings, notify
 from chat.models import Generation
 from providers import breaker
 from providers.models import ModelRoute, ProviderState
@@ -185,17 +185,21 @@ class Routes:
         return allowed
 
 
-def hand_back(generation: Generation, *, owner: uuid.UUID) -> bool:
-    """Gives a question back to the queue, uncounted, while nothing of it has been shown (a worker that stops)."""
-    return _requeue(generation, owner=owner)
+def hand_back(generation: Generation, *, owner: uuid.UUID, billed: bool) -> bool:
+    """Gives a question back to the queue while nothing of it has been shown (a worker that stops): no try more.
+
+    `billed`, here and below: its call is out or was, and the provider may bill it. Then the prompt is counted.
+    """
+    return _requeue(generation, owner=owner, billed=billed)
 
 
-def try_later(generation: Generation, *, owner: uuid.UUID, kind: str, delay: dt.timedelta) -> bool:
+def try_later(generation: Generation, *, owner: uuid.UUID, kind: str, delay: dt.timedelta, billed: bool) -> bool:
     """Back to the queue after a failure of the provider before any text: one try more, to be taken after `delay`."""
-    return _requeue(generation, owner=owner, tries=F("tries") + 1, error_kind=kind, next_attempt_at=Now() + delay)
+    later = {"tries": F("tries") + 1, "error_kind": kind, "next_attempt_at": Now() + delay}
+    return _requeue(generation, owner=owner, billed=billed, **later)
 
 
-def _requeue(generation: Generation, *, owner: uuid.UUID, **changes: Any) -> bool:
+def _requeue(generation: Generation, *, owner: uuid.UUID, billed: bool, **changes: Any) -> bool:
     mine = Generation.objects.filter(
         pk=generation.pk,
         attempt=generation.attempt,
@@ -203,13 +207,17 @@ def _requeue(generation: Generation, *, owner: uuid.UUID, **changes: Any) -> boo
         state=Generation.State.RUNNING,
         cancel_requested_at=None,  # nobody waits for a cancelled one: it ends
     )
-    back = mine.update(
-        state=Generation.State.QUEUED,
-        revision=F("revision") + 1,
-        lease_owner=None,
-        lease_expires_at=None,
-        **changes,
-    )
-    if back:
-        notify.readers()
+    with transaction.atomic():
+        back = mine.update(
+            state=Generation.State.QUEUED,
+            revision=F("revision") + 1,
+            dispatched=False,
+            lease_owner=None,
+            lease_expires_at=None,
+            **changes,
+        )
+        if back:
+            notify.readers()
+        if back and billed:
+            endings.count_lost(generation, now=clock.now())
     return bool(back)

@@ -216,7 +216,8 @@ def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.
     """Ends a generation whose worker is gone or late, keeping the live text that was written. `guard` is the compare in compare-and-set."""
     with transaction.atomic():
         # The guarded update comes first: after it nobody writes live text, so that what is read next is all there is.
-        locked = Generation.objects.filter(guard, pk=generation.pk, attempt=generation.attempt, state=generation.state)
+        same = {"attempt": generation.attempt, "state": generation.state, "dispatched": generation.dispatched}
+        locked = Generation.objects.filter(guard, pk=generation.pk, **same)
         if not locked.update(lease_expires_at=F("lease_expires_at")):
             return False
         text, reasoning = live_text(generation)
@@ -231,8 +232,15 @@ def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.
             tokens=_spent(generation, written=written + reasoning),
             charged=generation.dispatched,
         )
-        same = "attempt = %s AND state = %s", (generation.attempt, generation.state)
-        return bool(_end([ending], held=lambda e: same, now=now))
+        still = "attempt = %s AND state = %s", (generation.attempt, generation.state)
+        return bool(_end([ending], held=lambda e: still, now=now))
+
+
+def count_lost(generation: Generation, *, now: dt.datetime) -> None:
+    """A try that went out is over without an answer, and its provider may bill the prompt: part of what queues it again."""
+    prompt = Tokens(input=_sent_tokens(generation), estimated=True)
+    names = _team_names({generation.team} if generation.team else set())
+    quotas.count_lost(_invocation(Ending(generation, State.INTERRUPTED, tokens=prompt), teams=names, now=now), now=now)
 
 
 def live_text(generation: Generation) -> tuple[str, str]:
@@ -247,5 +255,8 @@ def _spent(generation: Generation, *, written: str) -> Tokens:
     """The estimate for a call of which the provider has not said what it took."""
     if not generation.dispatched:
         return Tokens()
-    prompt = generation.request.get("sent", {}).get("tokens", 0)
-    return Tokens(input=int(prompt), output=estimates.tokens(written), estimated=True)
+    return Tokens(input=_sent_tokens(generation), output=estimates.tokens(written), estimated=True)
+
+
+def _sent_tokens(generation: Generation) -> int:
+    return int(generation.request.get("sent", {}).get("tokens", 0))

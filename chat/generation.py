@@ -222,7 +222,7 @@ class Answering:
         if self.stopped == "lost":
             return
         if self.stopped == "drain" and not self.written.shown:
-            if await self._read(_hand_back, self.generation, self.services.owner):
+            if await self._read(_hand_back, self.generation, self.services.owner, self.dispatched):
                 return
             self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         if failure is not None and not self.written.shown and await self._try_later(failure):
@@ -237,7 +237,8 @@ class Answering:
         log.info("answer %s: %s, again in %.1f s", self.generation.uuid, failure.kind.value, delay)
         await self._tell_breaker(failure)
         pause = dt.timedelta(seconds=delay * settings.RETRY_SCALE)
-        if await self._read(_try_later, self.generation, self.services.owner, failure.kind.value, pause):
+        billed = self._charged(failure)
+        if await self._read(_try_later, self.generation, self.services.owner, failure.kind.value, pause, billed):
             return True
         self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         return False
@@ -331,12 +332,12 @@ def _with_connection(work: Any, *given: Any) -> Any:
     return work(*given)
 
 
-def _hand_back(generation: Generation, owner: uuid.UUID) -> bool:
-    return claims.hand_back(generation, owner=owner)
+def _hand_back(generation: Generation, owner: uuid.UUID, billed: bool) -> bool:  # noqa: FBT001
+    return claims.hand_back(generation, owner=owner, billed=billed)
 
 
-def _try_later(generation: Generation, owner: uuid.UUID, kind: str, delay: dt.timedelta) -> bool:
-    return claims.try_later(generation, owner=owner, kind=kind, delay=delay)
+def _try_later(generation: Generation, owner: uuid.UUID, kind: str, delay: dt.timedelta, billed: bool) -> bool:  # noqa: FBT001
+    return claims.try_later(generation, owner=owner, kind=kind, delay=delay, billed=billed)
 
 
 def _tell_breaker(provider_id: int, failure: Failure | None) -> None:

@@ -11,7 +11,7 @@ import logging
 import threading
 
 from django.conf import settings
-from django.db import Error, close_old_connections, connection
+from django.db import Error, close_old_connections, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts import clock
@@ -78,17 +78,25 @@ def _one(generation: Generation, *, guard: Q, now: dt.datetime) -> bool:
         return endings.abandon(generation, state=State.INTERRUPTED, kind="worker_lost", guard=guard, now=now)
     if suspects.to_blame(generation):
         return endings.abandon(generation, state=State.FAILED, kind="poisoned", guard=guard, now=now)
-    mine = Generation.objects.filter(guard, pk=generation.pk, attempt=generation.attempt, state=State.RUNNING)
-    return bool(
-        mine.update(
+    return _again(generation, guard=guard, now=now)
+
+
+def _again(generation: Generation, *, guard: Q, now: dt.datetime) -> bool:
+    """Back to the queue; what its dead worker had sent to the provider is counted."""
+    same = {"attempt": generation.attempt, "state": State.RUNNING, "dispatched": generation.dispatched}
+    with transaction.atomic():
+        back = Generation.objects.filter(guard, pk=generation.pk, **same).update(
             state=State.QUEUED,
             crashes=F("crashes") + 1,
             revision=F("revision") + 1,
+            dispatched=False,
             lease_owner=None,
             lease_expires_at=None,
             next_attempt_at=None,
         )
-    )
+        if back and generation.dispatched:
+            endings.count_lost(generation, now=now)
+    return bool(back)
 
 
 def overdue(*, now: dt.datetime) -> int:

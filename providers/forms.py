@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # generic for the type checker only
 else:
     ProviderFormBase = ModelFormBase = forms.ModelForm
 
+MOST_TOKENS = 10_000_000
 MOST_NAMES = 50
 
 
@@ -170,7 +171,7 @@ class Shown(ModelFormBase):
 
     class Meta:
         model = LanguageModel
-        fields = ("name", "description", "context_window", "max_output_tokens")
+        fields = ("name", "description", "context_window", "max_output_tokens", "answer_tokens")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -182,9 +183,22 @@ class Shown(ModelFormBase):
         self.fields["context_window"].help_text = _("Tokens of a conversation that the model can take in.")
         self.fields["max_output_tokens"].label = _("Longest answer")
         self.fields["max_output_tokens"].help_text = _("In tokens. A longer answer is cut and can be continued.")
-        for name in ("context_window", "max_output_tokens"):
+        self.fields["answer_tokens"].label = _("Usual answer")
+        self.fields["answer_tokens"].help_text = _(
+            "In tokens: what an answer holds at first; a longer one is continued."
+        )
+        for name in ("context_window", "max_output_tokens", "answer_tokens"):
             self.fields[name] = _bounded(self.fields[name])
+        # A new model begins with the same usual answer as all, even where its longest one is shorter.
+        self.initial["answer_tokens"] = min(self.instance.answer_tokens, self.instance.max_output_tokens)
+
+    def clean(self) -> dict[str, Any] | None:
+        cleaned = super().clean()
+        given = self.cleaned_data
+        if given.get("answer_tokens", 0) > given.get("max_output_tokens", MOST_TOKENS):
+            self.add_error("answer_tokens", gettext("Not more than the longest answer."))
+        return cleaned
 
 
 def _bounded(field: forms.Field) -> forms.Field:
-    return forms.IntegerField(label=field.label, help_text=field.help_text, min_value=16, max_value=10_000_000)
+    return forms.IntegerField(label=field.label, help_text=field.help_text, min_value=16, max_value=MOST_TOKENS)

@@ -9,11 +9,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
+from uuid import UUID
 
 from django.db import connection
 
 from accounts.prepared import execute, fetch, marks, stored
 from usage import spent
+from usage.limit_models import NOBODY
 from usage.limits import Limit
 
 NO_CAP = 2**62
@@ -41,6 +43,10 @@ _GIVE = "UPDATE usage_quotaperiod SET held = held - %s, used = used + %s WHERE i
 _LINES = """
 SELECT l.id, l.reservation_id, l.period_id, l.amount, q.unit FROM usage_reservationline l
 JOIN usage_quotaperiod p ON p.id = l.period_id JOIN usage_quota q ON q.id = p.quota_id WHERE l.reservation_id IN ({ids})
+"""
+_PASSED = """
+SELECT 1 FROM usage_quotaperiod p JOIN usage_quota q ON q.id = p.quota_id WHERE p.id IN ({ids}) AND p.used + p.held > p.cap
+AND q.at_limit <> 'warn' AND (q.at_limit <> 'switch' OR q.switch_to <> {model}) LIMIT 1
 """
 _NOTE = """
 INSERT INTO usage_quotanotice (period_id, percent, at)
@@ -153,6 +159,13 @@ def count(more: Mapping[Line, int], *, now: dt.datetime) -> None:
     )
     _many(_GIVE, sorted([(0, amount, line.period) for line, amount in changed.items()], key=lambda row: row[2]))
     note([line.period for line in changed], now=now)
+
+
+def passed(periods: Iterable[int], *, model: UUID | None) -> bool:
+    """Whether one of these, which this transaction has changed, now stands beyond a limit that refuses this model."""
+    ids = list(periods)
+    place = "%s::uuid" if connection.vendor == "postgresql" else "%s"
+    return bool(ids and fetch(_PASSED.format(ids=marks(ids), model=place), *ids, model or NOBODY))
 
 
 def note(periods: list[int], *, now: dt.datetime) -> None:

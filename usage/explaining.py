@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from accounts.models import User
 from providers.models import LanguageModel
-from usage import limits, spent
+from usage import limits, overview, periods, spent
 from usage.limit_models import Scope
 from usage.limits import Limit, Standing
 
@@ -28,8 +30,7 @@ def reasons(*, person: UUID, key: UUID | None = None, now: dt.datetime) -> tuple
     """All limits that could apply to this person, those that do first; with their models (none: all)."""
     standing = spent.shown(limits.standing(person=person, key=key, now=now))
     every = [(limit, True) for limit in standing.limits] + [(limit, False) for limit in standing.overridden]
-    wanted = {model for limit, _applies in every for model in limit.models}
-    models = list(LanguageModel.objects.filter(uuid__in=wanted).order_by("name")) if wanted else []
+    models = _models(limit for limit, _applies in every)
     said = [
         Reason(
             limit,
@@ -40,6 +41,18 @@ def reasons(*, person: UUID, key: UUID | None = None, now: dt.datetime) -> tuple
         for limit, applies in every
     ]
     return standing, said
+
+
+def of_keys(person: User, *, now: dt.datetime, time_zone: str) -> list[Reason]:
+    """The limits of the keys of this person and of her programs: what is asked with one of them counts there as well."""
+    found = overview.of_keys(person, now=now, tz=periods.zone(time_zone))
+    models = _models(found)
+    return [Reason(limit, True, "key", tuple(m for m in models if m.uuid in limit.models)) for limit in found]
+
+
+def _models(found: Iterable[Limit]) -> list[LanguageModel]:
+    wanted = {model for limit in found for model in limit.models}
+    return list(LanguageModel.objects.filter(uuid__in=wanted).order_by("name")) if wanted else []
 
 
 WHY = {

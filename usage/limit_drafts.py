@@ -11,7 +11,6 @@ from uuid import UUID
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit
 from accounts.models import ApiKey, Organisation, Team, User
 from accounts.refusals import NotPossible
 from providers.models import LanguageModel
@@ -21,7 +20,7 @@ from usage.limit_models import NOBODY, SINGLE, TIMELESS, AtLimit, Period, Quota,
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """What a limit says. `subject` is a team's, person's or key's UUID; `models` none: all."""
+    """What a limit says. `subject` is a team's or person's UUID, or that of a key's family; `models` none: all."""
 
     scope: str
     unit: str
@@ -47,7 +46,7 @@ def subject_of(draft: Draft) -> User | Team | ApiKey | None:
     if draft.scope == Scope.PERSON:
         found = User.objects.filter(uuid=draft.subject).first()
     elif draft.scope == Scope.KEY:
-        found = ApiKey.objects.filter(uuid=draft.subject).first()
+        found = ApiKey.objects.select_related("user").filter(family=draft.subject).order_by("-pk").first()
     else:
         found = Team.objects.filter(uuid=draft.subject).first()
     if found is None:
@@ -57,8 +56,7 @@ def subject_of(draft: Draft) -> User | Team | ApiKey | None:
 
 def name_of(draft: Draft) -> str:
     """How whom it is for is called; empty for everybody."""
-    subject = subject_of(draft)
-    return audit.name_of(subject) if subject else ""
+    return rules.name_of(subject_of(draft))
 
 
 def check(draft: Draft) -> None:

@@ -9,8 +9,9 @@ from django import forms
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Team, UsageShown
-from accounts.people_forms import ColleagueField
+from accounts import api_keys, people_queries
+from accounts.models import ApiKey, Team, UsageShown
+from accounts.people_forms import AccountField, ColleagueField
 from providers import money
 from providers.models import LanguageModel
 from usage.limit_drafts import Draft
@@ -79,11 +80,25 @@ class Sentence(Consequence):
 
     whom = forms.ChoiceField(label=_("Whom"))
     person = ColleagueField(label=_("E-mail of the person"), required=False)
+    account = AccountField(label=_("E-mail of the person, or name of the program"), required=False)
+    key = forms.ChoiceField(label=_("API key"), required=False)
     unit = forms.ChoiceField(label=_("What"))
     period = forms.ChoiceField(label=_("Per"), initial=Period.MONTH, choices=[(p.value, p.label) for p in PERIODS])
     model = forms.ChoiceField(label=_("On"), required=False)
     models = forms.MultipleChoiceField(label=_("Several models together"), required=False)
-    field_order = ("whom", "person", "amount", "unit", "period", "model", "at_limit", "switch_to", "models")
+    field_order = (
+        "whom",
+        "person",
+        "account",
+        "key",
+        "amount",
+        "unit",
+        "period",
+        "model",
+        "at_limit",
+        "switch_to",
+        "models",
+    )
 
     def __init__(self, *args: Any, currency: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -92,6 +107,7 @@ class Sentence(Consequence):
             (Scope.EACH, _("Each person")),
             (Scope.ORGANISATION, _("Everybody together")),
             ("person", _("One person (e-mail below)")),
+            ("key", _("One API key (whose, below)")),
         ]
         if teams:
             groups.append((_("Each member of"), [(f"member:{uuid}", name) for uuid, name in teams]))
@@ -104,18 +120,37 @@ class Sentence(Consequence):
         self._offer("model", [("", _("any model")), *models])
         self._offer("models", models)
         self.fields["person"].widget.attrs["placeholder"] = "ada@example.com"
+        self.keys = self._keys()
+        self._offer("key", [("", _("which key?")), *((str(key.uuid), str(key)) for key in self.keys)])
+
+    def _keys(self) -> list[ApiKey]:
+        """The living keys of the account that was named."""
+        named = self["account"].value()
+        whose = people_queries.account(named) if isinstance(named, str) and self["whom"].value() == "key" else None
+        return list(api_keys.living().filter(user=whose).order_by("name", "pk")) if whose else []
 
     def clean(self) -> dict[str, Any]:
         given = super().clean()
         if given.get("whom") == "person" and "person" in given and given["person"] is None:
             self.add_error("person", _("Whose limit is it?"))
+        if given.get("whom") == "key" and not given.get("key") and "key" in given:
+            self._ask_for_key(given)
         return given
+
+    def _ask_for_key(self, given: dict[str, Any]) -> None:
+        if given.get("account") is None:
+            if "account" in given:
+                self.add_error("account", _("Whose key is it?"))
+        elif self.keys:
+            self.add_error("key", _("Choose one of these keys."))
+        else:
+            self.add_error("account", _("This account has no key that works."))
 
     def draft(self) -> Draft:
         """The limit that the valid form names."""
         given = self.cleaned_data
         scope, _colon, number = given["whom"].partition(":")
-        subject = UUID(number) if number else (given["person"].uuid if scope == "person" else NOBODY)
+        subject = UUID(number) if number else self._one(scope)
         models = given["models"] or ([given["model"]] if given["model"] else [])
         return Draft(
             scope=scope,
@@ -127,6 +162,13 @@ class Sentence(Consequence):
             at_limit=given["at_limit"],
             switch_to=given["switch_to"],
         )
+
+    def _one(self, scope: str) -> UUID:
+        given = self.cleaned_data
+        if scope == Scope.KEY:
+            return next(key.family for key in self.keys if str(key.uuid) == given["key"])
+        found: UUID = given["person"].uuid if scope == Scope.PERSON else NOBODY
+        return found
 
 
 class Bulk(forms.Form):

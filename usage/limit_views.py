@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import audit, clock, people_queries
+from accounts import api_keys, audit, clock, people_queries
 from accounts.administration import administrator
 from accounts.middleware import organisation_of
 from accounts.refusals import NotPossible
@@ -102,9 +102,10 @@ def _person(standing: overview.Standing, *, currency: str) -> dict[str, Any]:
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator(MAY)
 def new(request: HttpRequest) -> HttpResponse:
-    """A limit as a sentence. `do=look` shows whom it touches and who would be over it; `do=make` makes it."""
+    """A limit as a sentence, with `?key=` for that one. `do=look` shows whom it touches and who would be over it; `do=make` makes it."""
     organisation, now = organisation_of(request), clock.now()
-    form = Sentence(request.POST if request.method == "POST" else None, currency=organisation.currency)
+    posted = request.POST if request.method == "POST" else None
+    form = Sentence(posted, initial=_for_key(_given(request, "key", 36)), currency=organisation.currency)
     looked: preview.Preview | None = None
     if request.method == "POST" and form.is_valid():
         draft = form.draft()
@@ -120,6 +121,18 @@ def new(request: HttpRequest) -> HttpResponse:
             form.add_error(None, str(refused.message))
     context = {"form": form, "looked": looked, "suggestions": people_queries.suggestions()}
     return render(request, "setup/limit_new.html", context, status=422 if form.errors else 200)
+
+
+def _for_key(number: str) -> dict[str, str]:
+    """A sentence that begins with this key, as the list of keys leads here; nothing where there is none."""
+    try:
+        key = api_keys.living().select_related("user").filter(uuid=UUID(number)).first() if number else None
+    except ValueError:
+        key = None
+    if key is None:
+        return {}
+    whose = key.user.name if key.user.is_service and key.user.name else key.user.email
+    return {"whom": "key", "account": whose, "key": str(key.uuid)}
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

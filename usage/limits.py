@@ -1,7 +1,8 @@
 """Which limits apply to a call, and how they stand: reads only. What decides is usage.quotas, on the rows themselves.
 
 Precedence, for limits of the same unit, period and models: the person's own, else the most generous of her teams' limits for each
-member, else the one for each person. Limits of the organisation, of the team that pays and of the key always apply as well.
+member, else the one for each person. Limits of the organisation, of the team that pays and of the key always apply as well. A key's
+limit is for its family: a new secret in a key's place begins no new allowance.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ SELECT o.time_zone, o.currency, o.instructions, o.language,
 FROM accounts_organisation o
 LEFT JOIN usage_quota q ON q.removed_at IS NULL AND q.enabled AND q.subject IN (
     SELECT {nobody} UNION ALL SELECT {person} UNION ALL SELECT {key} UNION ALL
+    SELECT k.family FROM accounts_apikey k WHERE k.uuid = {key} UNION ALL
     SELECT t.uuid FROM accounts_membership m JOIN accounts_team t ON t.id = m.team_id
         JOIN accounts_user u ON u.id = m.user_id WHERE u.uuid = {person})
 LEFT JOIN usage_quotaperiod p ON p.id = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -25,8 +25,8 @@ from accounts.models import Organisation, UsageShown, User
 from accounts.refusals import NotPossible
 from providers import money
 from providers.models import LanguageModel
-from usage import charts, limit_words, limits, moments, rules, spending, spent
-from usage.limit_models import TIMELESS, Quota, QuotaRequest
+from usage import charts, limit_words, limits, moments, overview, rules, spending, spent
+from usage.limit_models import TIMELESS, Quota, QuotaRequest, Scope
 from usage.limits import Limit, Standing
 from usage.mine_forms import Asking
 from usage.spending import Used
@@ -75,6 +75,9 @@ def mine(request: HttpRequest) -> HttpResponse:
     chart, words = _chart(used, days=span, organisation=organisation)
     context = {
         "rows": rows_of(standing, person=person, shown=organisation.usage_shown, now=now),
+        "keys": rows_of(
+            _keys(standing, person=person, now=now), person=person, shown=organisation.usage_shown, now=now
+        ),
         "days": days,
         "ranges": RANGES,
         "chart": chart,
@@ -112,9 +115,17 @@ def _chart(
 
 def rows_of(standing: Standing, *, person: User, shown: str, now: dt.datetime) -> list[Row]:
     """The limits that apply, in words. As a share nobody reads an amount."""
+    if not standing.limits:
+        return []
     asked = set(QuotaRequest.objects.filter(person=person.uuid, state="open").values_list("quota__uuid", flat=True))
     names = _names(limit.models for limit in standing.limits)
     return [_row(limit, standing=standing, shown=shown, now=now, asked=asked, names=names) for limit in standing.limits]
+
+
+def _keys(standing: Standing, *, person: User, now: dt.datetime) -> Standing:
+    """The same with the limits of the person's API keys instead of her own."""
+    found = overview.of_keys(person, now=now, tz=ZoneInfo(standing.time_zone))
+    return replace(standing, limits=tuple(found), overridden=())
 
 
 def _row(
@@ -127,6 +138,8 @@ def _row(
         "period": limit_words.this_period(limit.period),
     }
     whose = "" if limit.scope in limits.PERSONAL else limit_words.whose(limit.scope)
+    if limit.scope == Scope.KEY:
+        whose = limit.subject_name
     return Row(
         limit,
         f"{whose} · {title.strip()}" if whose else title.strip(),
@@ -199,7 +212,9 @@ def ask(request: HttpRequest, quota: UUID) -> HttpResponse:
     """Asks for more of a limit that applies to oneself, with a reason. Others' limits do not exist."""
     organisation, person, now = organisation_of(request), me(request), clock.now()
     standing = spent.shown(limits.standing(person=person.uuid, now=now))
-    rows = rows_of(standing, person=person, shown=organisation.usage_shown, now=now)
+    keys = _keys(standing, person=person, now=now)
+    every = replace(standing, limits=(*standing.limits, *keys.limits))
+    rows = rows_of(every, person=person, shown=organisation.usage_shown, now=now)
     row = next((each for each in rows if each.limit.quota == quota), None)
     if row is None:
         raise Http404

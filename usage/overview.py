@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Q, Sum
+from django.db.models import Q, QuerySet, Sum
 from django.db.models.expressions import RawSQL
 
-from accounts.models import Membership, User
+from accounts import api_keys
+from accounts.models import ApiKey, Membership, User
 from usage import limits, periods, rules, spent
 from usage.limit_models import NOBODY, TIMELESS, AtLimit, Period, Quota, QuotaGrant, QuotaPeriod, Scope, Unit
 from usage.limits import PERSONAL, Limit
@@ -121,8 +122,27 @@ def used_by(quota: Quota, subjects: Iterable[UUID], *, window: periods.Window) -
     column = WHOSE.get(Scope(quota.scope))
     if column is None:
         return {NOBODY: entries.aggregate(n=amount)["n"] or 0}
+    if quota.scope == Scope.KEY:
+        return _used_by_keys(entries, subjects, amount=amount)
     rows = entries.filter(**{f"{column}__in": list(subjects)}).values(column).annotate(n=amount)
     return {row[column]: row["n"] for row in rows}
+
+
+def _used_by_keys(entries: QuerySet[LedgerEntry], families: Iterable[UUID], *, amount: Sum) -> dict[UUID, int]:
+    """A family's is what all its keys used."""
+    family = {family: family for family in families}
+    family |= dict(ApiKey.objects.filter(family__in=list(family)).values_list("uuid", "family"))
+    found: dict[UUID, int] = {}
+    for key, n in entries.filter(key__in=list(family)).values_list("key").annotate(n=amount):
+        found[family[key]] = found.get(family[key], 0) + n
+    return found
+
+
+def of_keys(person: User, *, now: dt.datetime, tz: ZoneInfo) -> list[Limit]:
+    """How the limits of this person's keys stand, and of those of the programs that are hers."""
+    families = set(api_keys.listed(person).order_by().values_list("family", flat=True))
+    quotas = Quota.objects.filter(scope=Scope.KEY, subject__in=families, removed_at=None, enabled=True)
+    return pools(quotas.order_by("subject_name", "unit", "period", "pk"), now=now, tz=tz) if families else []
 
 
 def _limit(

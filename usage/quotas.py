@@ -7,27 +7,30 @@ caller's. Nothing here reads a cache, a clock or a conversation.
 from __future__ import annotations
 
 import datetime as dt
-import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
+from django.db import connection
+
 from accounts.prepared import Insert, fetch, marks
-from usage import bills, counters, limits
-from usage.counters import Line, Taking
+from usage import bills, counters, entries, limits
+from usage.counters import Taking
+from usage.entries import Held
 from usage.limit_models import Unit
 from usage.limits import Limit, Standing
 from usage.models import Invocation, LedgerEntry, Reservation, ReservationLine
 
-log = logging.getLogger(__name__)
-# An estimate counts four plain characters as a token: four times as many tokens are more than there were bytes.
-ABSURD = 4
 _insert = Insert(Reservation)
 _insert_lines = Insert(ReservationLine)
 _insert_entries = Insert(LedgerEntry)
 _CLOSE = """
 UPDATE usage_reservation SET state = %s, closed_at = %s WHERE state = 'held' AND request_id IN ({ids})
 RETURNING id, request_id, created_at, input_tokens, output_tokens, cost_micro, lines
+"""
+_HELD = """
+SELECT id, created_at, input_tokens, output_tokens, cost_micro, lines FROM usage_reservation
+WHERE state = 'held' AND request_id = %s {locked}
 """
 
 
@@ -169,18 +172,7 @@ def _amount(limit: Limit, hold: Hold, *, tariff: bills.Tariff | None) -> int:
                 return 0
             raise LimitReached(limit, 0, unpriced=True, switch_to=limit.switch_to)
         return tariff.most(input=hold.input, output=hold.output)
-    return _counted(limit.unit, requests=hold.requests, input=hold.input, output=hold.output)
-
-
-def _counted(unit: str, *, requests: int, input: int, output: int) -> int:  # tokens that go in
-    """How much of a unit that is not money these are."""
-    return {
-        Unit.REQUESTS: requests,
-        Unit.AT_ONCE: requests,
-        Unit.TOKENS: input + output,
-        Unit.INPUT: input,
-        Unit.OUTPUT: output,
-    }.get(Unit(unit), 0)
+    return entries.amount(limit.unit, requests=hold.requests, input=hold.input, output=hold.output)
 
 
 def _smaller(hold: Hold, takings: list[Taking], *, under: Terms) -> tuple[Hold, list[Taking]]:
@@ -240,18 +232,6 @@ def _refusal(takings: list[Taking], *, only_held: bool = False) -> LimitReached:
 # --- after it -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class _Closed:
-    """A hold that this very statement has closed."""
-
-    id: int
-    created_at: dt.datetime
-    input: int
-    output: int
-    cost_micro: int | None
-    lines: int
-
-
 def settle(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
     """Closes the holds of calls that reached a provider and writes the ledger; which of them were still held is returned.
 
@@ -260,14 +240,17 @@ def settle(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
     every = {call.request_id: call for call in calls}
     closed = _close(every, state=Reservation.State.SETTLED, now=now)
     by_id = {hold.id: (hold, every[request]) for request, hold in closed.items()}
-    entries = [_entry(call, hold=hold, now=now) for hold, call in by_id.values()]
-    _insert_entries.all(*entries)
+    written = {pk: entries.settlement(call, hold=hold, now=now) for pk, (hold, call) in by_id.items()}
+    _insert_entries.all(*written.values())
     if any(hold.lines for hold in closed.values()):
-        used = {}
-        for line in counters.lines(by_id):
-            _hold, call = by_id[line.reservation]
-            used[line] = _used(line, call)
-        counters.give(used, now=now)
+        # A price was known when the call was accepted. Should nobody know it any more, what was held counts.
+        counters.give(
+            {
+                line: entries.counted(written[line.reservation], unit=line.unit, unknown=line.amount)
+                for line in counters.lines(by_id)
+            },
+            now=now,
+        )
     return set(closed)
 
 
@@ -279,64 +262,38 @@ def release(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> set[uuid.U
     return set(closed)
 
 
-def _close(request_ids: Iterable[uuid.UUID], *, state: str, now: dt.datetime) -> dict[uuid.UUID, _Closed]:
+def count_lost(call: Invocation, *, now: dt.datetime) -> bool:
+    """Counts a try that its provider may bill though nothing came of it, of a call that goes on and keeps its whole hold.
+
+    Part of the transaction that gives the call back. It takes room of its own beside the hold; where there is none it is an
+    overrun, flagged: what may be billed is written down all the same. A repeat, or a call whose hold is closed: False.
+    """
+    hold = _held(call.request_id)
+    tries = LedgerEntry.objects.filter(request_id=call.request_id, kind=LedgerEntry.Kind.ATTEMPT)
+    if hold is None or tries.filter(attempt=call.attempts).exists():
+        return False
+    entry = entries.lost_try(call, hold=hold, now=now)
+    found = counters.lines([hold.id]) if hold.lines else []
+    more = {line: entries.counted(entry, unit=line.unit, unknown=line.amount) for line in found}
+    counters.count(more, now=now)
+    entry.overrun = counters.passed((line.period for line, amount in more.items() if amount), model=call.model)
+    _insert_entries(entry)
+    return True
+
+
+def _held(request_id: uuid.UUID) -> Held | None:
+    """The open hold, kept from whoever would close it or count the same try meanwhile."""
+    locked = "FOR UPDATE" if connection.vendor == "postgresql" else ""  # SQLite: one writer at a time
+    rows = fetch(_HELD.format(locked=locked), request_id)
+    return Held(rows[0][0], limits.as_moment(rows[0][1]), *rows[0][2:]) if rows else None
+
+
+def _close(request_ids: Iterable[uuid.UUID], *, state: str, now: dt.datetime) -> dict[uuid.UUID, Held]:
     ids = list(request_ids)
     if not ids:
         return {}
     rows = fetch(_CLOSE.format(ids=marks(ids)), state, now, *ids)
-    return {limits.as_uuid(request): _Closed(pk, limits.as_moment(at), *rest) for pk, request, at, *rest in rows}
-
-
-def _entry(call: Invocation, *, hold: _Closed, now: dt.datetime) -> LedgerEntry:
-    clamped = _clamp(call, hold=hold)
-    bills.put_on(call, at=hold.created_at)
-    return LedgerEntry(
-        request_id=call.request_id,
-        attempt=call.attempts,
-        kind=LedgerEntry.Kind.SETTLE,
-        reserved_at=hold.created_at,
-        at=now,
-        requests=requests_of(call),
-        clamped=clamped,
-        overrun=call.input_tokens > hold.input or call.output_tokens > hold.output,
-        **{name: getattr(call, name) for name in _COPIED},
-    )
-
-
-_COPIED = (
-    "source", "person", "person_name", "team", "team_name", "key", "provider", "provider_name", "model", "model_name",
-    "outcome", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "estimated", "price", "currency",
-    "cost_micro", "organisation_currency", "organisation_cost_micro", "rate_micro",
-)  # fmt: skip
-
-
-def requests_of(call: Invocation) -> int:
-    """A title is nobody's question: it counts with what it takes, not as one more."""
-    return 0 if call.source == "title" else 1
-
-
-def _clamp(call: Invocation, *, hold: _Closed) -> bool:
-    """Cuts what cannot have been: more answer than was allowed, more prompt than there were bytes. Says whether it had to."""
-    said = (call.input_tokens, call.output_tokens)
-    if not hold.input and not hold.output:
-        return False  # held by an earlier version, which did not tell them apart
-    call.input_tokens = max(0, min(call.input_tokens, ABSURD * hold.input))
-    call.output_tokens = max(0, min(call.output_tokens, hold.output))
-    call.cached_tokens = max(0, min(call.cached_tokens, call.input_tokens))
-    call.reasoning_tokens = max(0, min(call.reasoning_tokens, call.output_tokens))
-    if call.estimated or said == (call.input_tokens, call.output_tokens):
-        return False  # an estimate of ours is no claim of the provider's
-    log.error("call %s: a usage that cannot be (%d in, %d out) was cut to what was held", call.request_id, *said)
-    return True
-
-
-def _used(line: Line, call: Invocation) -> int:
-    if line.unit == Unit.COST:
-        # Its price was known when it was accepted. Should nobody know it any more, what was held counts.
-        return line.amount if call.organisation_cost_micro is None else call.organisation_cost_micro
-    if line.unit == Unit.AT_ONCE:
-        return 0
-    return _counted(line.unit, requests=requests_of(call), input=call.input_tokens, output=call.output_tokens)
+    return {limits.as_uuid(request): Held(pk, limits.as_moment(at), *rest) for pk, request, at, *rest in rows}
 
 
 def correct(
@@ -362,7 +319,7 @@ def correct(
         requests=requests,
         reason=reason,
         by=by,
-        **{name: getattr(first, name) for name in _OF_THE_CALL},
+        **entries.of_the_call(first),
     )
     entry.input_tokens, entry.output_tokens = tokens
     entry.organisation_cost_micro = cost_micro if first.organisation_cost_micro is not None else None
@@ -371,21 +328,8 @@ def correct(
     if min(sums.values()) < 0:
         raise ValueError("a correction cannot take more back than was counted")
     _insert_entries(entry)
-    counters.count({line: _of_entry(line.unit, entry) for line in counters.lines([row.pk])}, now=now)
+    counters.count({line: entries.counted(entry, unit=line.unit) for line in counters.lines([row.pk])}, now=now)
     return entry
 
 
-_OF_THE_CALL = (
-    "source", "person", "person_name", "team", "team_name", "key", "provider", "provider_name", "model", "model_name",
-    "organisation_currency",
-)  # fmt: skip
 _WHOLE = ("input_tokens", "output_tokens", "organisation_cost_micro")
-
-
-def _of_entry(unit: str, entry: LedgerEntry) -> int:
-    """How much of a unit an entry counts."""
-    if unit == Unit.COST:
-        return entry.organisation_cost_micro or 0
-    if unit == Unit.AT_ONCE:
-        return 0
-    return _counted(unit, requests=entry.requests, input=entry.input_tokens, output=entry.output_tokens)

@@ -84,6 +84,10 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
         "person": found,
         "applies": [shown for applies, shown in told if applies],
         "back": [shown for applies, shown in told if not applies],
+        "keys": [
+            _told(reason, currency=organisation.currency)
+            for reason in explaining.of_keys(found, now=clock.now(), time_zone=standing.time_zone)
+        ],
         "team": standing.team_name,
         "zone": standing.time_zone,
         "shown": Paginator(entries, PAGE).get_page(request.GET.get("page")),

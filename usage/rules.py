@@ -51,8 +51,8 @@ def make(
     """A new limit, from the next question on. Raises NotPossible: it makes no sense, or there is one of this kind already."""
     quota = Quota(
         scope=scope,
-        subject=subject.uuid if subject else NOBODY,
-        subject_name=audit.name_of(subject) if subject else "",
+        subject=_subject(subject),
+        subject_name=name_of(subject),
         unit=unit,
         period=period,
         amount=amount,
@@ -231,6 +231,26 @@ def correct(
 # --- the parts ----------------------------------------------------------------------------------------------------------
 
 
+def name_of(whom: User | Team | ApiKey | None) -> str:
+    """How whom it is for is called; a key with its owner, because many are called the same."""
+    if isinstance(whom, ApiKey):
+        return f"{whom.name} ({whom.user})"
+    return audit.name_of(whom) if whom else ""
+
+
+def _subject(whom: User | Team | ApiKey | None) -> uuid.UUID:
+    if whom is None:
+        return NOBODY
+    return whom.family if isinstance(whom, ApiKey) else whom.uuid
+
+
+def _concerned(quota: Quota) -> User | None:
+    """In whose own trail it stands as well."""
+    if quota.scope == Scope.KEY:
+        return User.objects.filter(api_keys__family=quota.subject).first()
+    return User.objects.filter(uuid=quota.subject).first() if quota.scope == Scope.PERSON else None
+
+
 def _set_models(quota: Quota, models: Iterable[uuid.UUID]) -> None:
     names = sorted(str(model) for model in set(models))
     quota.of_models = names
@@ -268,7 +288,12 @@ def _record(
 ) -> None:
     after = _facts(quota)
     changes = {name: [before.get(name), after[name]] for name in FIELDS if before.get(name) != after[name]}
-    concerned = User.objects.filter(uuid=quota.subject).first() if quota.scope == Scope.PERSON else None
     audit.record(
-        action, actor=by, request=request, target=quota, changes=changes, actor_kind=actor_kind, concerns=concerned
+        action,
+        actor=by,
+        request=request,
+        target=quota,
+        changes=changes,
+        actor_kind=actor_kind,
+        concerns=_concerned(quota),
     )

@@ -19,7 +19,7 @@ AMOUNT = {
     Unit.COST: "COALESCE(organisation_cost_micro, 0)",
 }
 """What an entry counts in each unit."""
-_WHOSE = {Scope.TEAM: "team", Scope.KEY: "key", Scope.PERSON: "person", Scope.MEMBER: "person", Scope.EACH: "person"}
+_WHOSE = {Scope.TEAM: "team", Scope.PERSON: "person", Scope.MEMBER: "person", Scope.EACH: "person"}
 _SUM = "SELECT COALESCE(SUM({amount}), 0) FROM usage_ledgerentry WHERE reserved_at >= %s AND reserved_at < %s"
 
 
@@ -29,7 +29,10 @@ def query(limit: Limit) -> tuple[str, list[Any]]:
         return "SELECT 0", []
     sql = _SUM.format(amount=AMOUNT[Unit(limit.unit)])
     values: list[Any] = [limit.starts_at, limit.ends_at]
-    if whose := _WHOSE.get(Scope(limit.scope)):
+    if limit.scope == Scope.KEY:
+        sql += ' AND ("key" = %s OR "key" IN (SELECT uuid FROM accounts_apikey WHERE family = %s))'
+        values += [limit.subject, limit.subject]
+    elif whose := _WHOSE.get(Scope(limit.scope)):
         sql += f' AND "{whose}" = %s'
         values.append(limit.subject)
     if limit.models:

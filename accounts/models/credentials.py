@@ -66,6 +66,8 @@ class RefreshToken(models.Model):
 class ApiKey(models.Model):
     """A program's key: a visible prefix, SHA-256 of the whole, and what it may do (never more than its owner may today)."""
 
+    # The same from the first key to the last one that took its place: limits are for all of them together.
+    family = models.UUIDField(default=uuid.uuid4, db_index=True, editable=False)
     uuid = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="api_keys", verbose_name=_("owner"))
     name = models.CharField(_("name"), max_length=80)

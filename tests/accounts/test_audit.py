@@ -109,7 +109,9 @@ def test_secrets_and_message_text_are_refused(ada: User, field: str) -> None:
     assert events() == []
 
 
-@pytest.mark.parametrize("field", ["max_output_tokens", "key_hint", "key_prefix", "monkey", "context_window"])
+@pytest.mark.parametrize(
+    "field", ["max_output_tokens", "answer_tokens", "key_hint", "key_prefix", "monkey", "context_window"]
+)
 def test_harmless_fields_are_told(ada: User, field: str) -> None:
     assert audit.record("person.changed", target=ada, changes={field: [1, 2]}).changes == {field: [1, 2]}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -39,14 +40,31 @@ def test_the_judge_finds_each_planted_fault() -> None:
         "active": 1,
         "held": 2,
         "drifts": ["counter 1"],
-        "entries": [["1-0-1", 9, 9, False, "done"]],
+        "entries": [["1-0-1", 9, 9, False, "settle"], ["1-0-2", 9, 0, True, "attempt"]],
     }
     verdict = hammer.judge(
-        hammer.Options(limit=24), told=[{"sends": 5, "errors": 1}], found=found, bill={"1-0-1": [(9, 8)]}, fullest=25
+        hammer.Options(limit=24),
+        told=[{"sends": 5, "errors": 1}],
+        found=found,
+        bill={"1-0-1": [(9, 8)]},
+        taken=Counter({"1-0-1": 2, "1-0-2": 1}),
+        fullest=25,
     )
-    assert len(verdict.faults) == 7
-    found = {"used": 1, "active": 0, "held": 0, "drifts": [], "entries": [["1-0-1", 9, 8, False, "done"]]}
+    assert len(verdict.faults) == 8
+    assert "1 calls that the simulator took are not in the ledger: ['1-0-1']" in verdict.faults
+    found = {
+        "used": 1,
+        "active": 0,
+        "held": 0,
+        "drifts": [],
+        "entries": [["1-0-1", 9, 0, True, "attempt"], ["1-0-1", 9, 8, False, "settle"]],
+    }
     verdict = hammer.judge(
-        hammer.Options(limit=1), told=[{"sends": 5}], found=found, bill={"1-0-1": [(9, 8)]}, fullest=1
+        hammer.Options(limit=1),
+        told=[{"sends": 5}],
+        found=found,
+        bill={"1-0-1": [(9, 8)]},
+        taken=Counter({"1-0-1": 2}),
+        fullest=1,
     )
     assert verdict.faults == []

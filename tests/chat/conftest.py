@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.db import close_old_connections, connection
 from django.test import Client
 
 from accounts.models import Membership, Team, User
 from chat import bell, live_out, watch, writer
+from chat.generation import Services
 from providers.models import LanguageModel, ModelRoute, Provider
-from tests.chat import scene
+from providers.simulator.process import Simulator, running
+from tests.chat import answering, scene
 from tests.chat.asking import of
+from tests.chat.scene import Hands
 
 
 @pytest.fixture
@@ -78,3 +83,21 @@ def ada(gpt: LanguageModel) -> User:
 @pytest.fixture
 def bob(gpt: LanguageModel) -> User:
     return scene.person("bob")
+
+
+@pytest.fixture(scope="module")
+def simulator() -> Iterator[Simulator]:
+    with running() as found:
+        yield found
+
+
+@pytest.fixture
+def hands() -> Hands:
+    return Hands()
+
+
+@pytest.fixture
+def services(hands: Hands, simulator: Simulator) -> Iterator[Services]:
+    """For tests with `transaction=True` only: these threads have connections of their own."""
+    with answering.services_of(hands) as found:
+        yield found

@@ -149,13 +149,13 @@ def test_a_later_try_waits_for_its_time_and_counts_a_handed_back_one_does_not(ad
     ask(ada)
     hands = Hands()
     (taken,) = hands.take()
-    assert claims.try_later(taken, owner=hands.owner, kind="rate_limit", delay=dt.timedelta(seconds=60))
+    assert claims.try_later(taken, owner=hands.owner, kind="rate_limit", delay=dt.timedelta(seconds=60), billed=False)
     row = Generation.objects.get()
     assert (row.state, row.tries, row.error_kind, row.attempt) == (State.QUEUED, 1, "rate_limit", 1)
     assert hands.take() == []
     Generation.objects.update(next_attempt_at=timezone.now() - dt.timedelta(seconds=1))
     (taken,) = hands.take()
-    assert claims.hand_back(taken, owner=hands.owner)
+    assert claims.hand_back(taken, owner=hands.owner, billed=False)
     row = Generation.objects.get()
     assert (row.state, row.tries, row.crashes, row.attempt, row.lease_owner) == (State.QUEUED, 1, 0, 2, None)
     assert hands.take() == [row]
@@ -166,14 +166,14 @@ def test_nobody_gives_back_what_is_another_workers_or_shown_or_cancelled(ada: Us
     hands = Hands()
     (taken,) = hands.take()
     later = dt.timedelta(seconds=1)
-    assert not claims.hand_back(taken, owner=uuid.uuid4())
-    assert not claims.try_later(taken, owner=uuid.uuid4(), kind="rate_limit", delay=later)
+    assert not claims.hand_back(taken, owner=uuid.uuid4(), billed=True)
+    assert not claims.try_later(taken, owner=uuid.uuid4(), kind="rate_limit", delay=later, billed=True)
     Generation.objects.update(cancel_requested_at=timezone.now())
-    assert not claims.hand_back(taken, owner=hands.owner)
-    assert not claims.try_later(taken, owner=hands.owner, kind="rate_limit", delay=later)
+    assert not claims.hand_back(taken, owner=hands.owner, billed=False)
+    assert not claims.try_later(taken, owner=hands.owner, kind="rate_limit", delay=later, billed=True)
     Generation.objects.update(cancel_requested_at=None)
     hands.show(taken, "Be")
-    assert not claims.hand_back(taken, owner=hands.owner)
+    assert not claims.hand_back(taken, owner=hands.owner, billed=False)
     assert scene.states([taken]) == [State.STREAMING]
 
 

@@ -6,48 +6,22 @@ import asyncio
 import threading
 import time
 import uuid
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 
 from accounts.models import User
 from chat import claims, generation, suspects
 from chat.generation import Answering, Services
 from chat.models import Generation
-from chat.writer import Writer
 from providers import client
 from providers.models import ModelRoute, Provider
 from providers.simulator.answers import text_for
-from providers.simulator.process import Simulator, running
+from providers.simulator.process import Simulator
+from tests.chat.answering import answer, take
 from tests.chat.scene import Hands, State, ask
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(scope="module")
-def simulator() -> Iterator[Simulator]:
-    with running() as found:
-        yield found
-
-
-@pytest.fixture
-def hands() -> Hands:
-    return Hands()
-
-
-@pytest.fixture
-def services(hands: Hands, simulator: Simulator) -> Iterator[Services]:
-    writers = (Writer(hands.owner), Writer(hands.owner, durable=False))
-    readers = ThreadPoolExecutor(1)
-    for part in (hands.out, *writers):
-        part.start()
-    yield Services(hands.owner, hands.out, *writers, readers, readers)
-    for part in (hands.out, *writers):
-        part.stop()
-    readers.submit(connections.close_all).result(timeout=5)
-    readers.shutdown()
 
 
 def rename(old: str, new: str) -> None:
@@ -67,22 +41,6 @@ def away_for(seconds: float) -> threading.Thread:
     thread = threading.Thread(target=back)
     thread.start()
     return thread
-
-
-def answer(claimed: claims.Claimed, services: Services) -> None:
-    async def whole() -> None:
-        await Answering(claimed, services=services).run()
-        await client.close_all()
-
-    asyncio.run(whole())
-
-
-def take(ada: User, hands: Hands, simulator: Simulator) -> claims.Claimed:
-    ask(ada, "[[sim seed=patient n=5 gap=0]]")
-    Provider.objects.update(base_url=simulator.base_url)
-    ModelRoute.objects.update(upstream_name="demo")
-    (claimed,) = claims.claim(hands.owner, places=1)
-    return claimed
 
 
 def test_an_answer_that_finds_no_database_to_begin_with_waits_for_it(

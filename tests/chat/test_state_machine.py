@@ -140,10 +140,11 @@ class Life(RuleBasedStateMachine):
         held = self._pick(which)
         row = Generation.objects.get(pk=held.generation.pk)
         if how == "hand back":
-            done = claims.hand_back(held.generation, owner=held.hands.owner)
+            done = claims.hand_back(held.generation, owner=held.hands.owner, billed=False)
         else:
             delay = dt.timedelta(seconds=wait)
-            done = claims.try_later(held.generation, owner=held.hands.owner, kind="rate_limit", delay=delay)
+            owner = held.hands.owner
+            done = claims.try_later(held.generation, owner=owner, kind="rate_limit", delay=delay, billed=True)
         if done:
             assert (row.state, row.attempt, row.cancel_requested_at) == (State.RUNNING, held.generation.attempt, None)
             assert row.lease_owner == held.hands.owner

@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from providers import access, choosing, environment
 from providers.endpoints import ModelInfo
 from providers.models import LanguageModel, ModelRoute, Provider
@@ -147,7 +147,8 @@ def test_order_and_default_are_moved_by_buttons(admin: Client, provider: Provide
 
 def test_a_model_gets_a_name_and_one_line_and_nothing_else(admin: Client, provider: Provider) -> None:
     model = LanguageModel.objects.get(slug="big-chat")
-    values = {"name": "Thorough", "description": "For long texts", "context_window": 64_000, "max_output_tokens": 8_000}
+    words = {"name": "Thorough", "description": "For long texts"}
+    values = words | {"context_window": 64_000, "max_output_tokens": 8_000, "answer_tokens": 2_000}
     extra = {"slug": "other", "enabled": "on", "kind": "image", "position": 99}
     admin.post(reverse("providers:model", args=[model.uuid]), values | extra)
     after = LanguageModel.objects.get(pk=model.pk)
@@ -156,6 +157,25 @@ def test_a_model_gets_a_name_and_one_line_and_nothing_else(admin: Client, provid
     refused = admin.post(reverse("providers:model", args=[model.uuid]), values | {"context_window": 0})
     assert refused.status_code == 200
     assert LanguageModel.objects.get(pk=model.pk).context_window == 64_000
+
+
+def test_the_usual_answer_is_set_within_the_longest_one_and_audited(admin: Client, provider: Provider) -> None:
+    model = LanguageModel.objects.get(slug="big-chat")
+    LanguageModel.objects.filter(pk=model.pk).update(max_output_tokens=3_000)
+    address = reverse("providers:model", args=[model.uuid])
+    shown = admin.get(address)
+    assert shown.context["form"]["answer_tokens"].value() == 3_000  # not more than can be given
+    assert "what an answer holds at first; a longer one is continued" in shown.content.decode()
+    values = {"name": "Big", "description": "", "context_window": 64_000, "max_output_tokens": 3_000}
+    for bad in ("3001", "15", "", "many"):
+        refused = admin.post(address, values | {"answer_tokens": bad})
+        assert list(refused.context["form"].errors) == ["answer_tokens"]
+        assert '<details class="further" open>' in refused.content.decode()
+    admin.post(address, values | {"answer_tokens": "1200"})
+    model.refresh_from_db()
+    assert (model.max_output_tokens, model.answer_tokens) == (3_000, 1_200)
+    event = AuditEvent.objects.filter(action="model.changed").latest("pk")
+    assert event.changes["answer_tokens"] == [3_000, 1_200]
 
 
 def test_models_can_be_added_by_name(admin: Client, provider: Provider) -> None:

@@ -16,18 +16,18 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from accounts import events
 from accounts.models import Organisation, User
 from accounts.prepared import fetch
-from chat import endings, messages, recovery, waiting
+from chat import claims, endings, messages, recovery, waiting
 from chat.models import Conversation, Delta, Generation
 from providers.models import Price
 from tests.chat import scene
 from tests.chat.scene import Hands, State
 from tests.usage import making
+from tests.usage.plain_ledger import CLOCK, START, Call
 from usage import estimates, proof, quotas
 from usage.limit_models import Quota, QuotaGrant
 from usage.limits import as_moment, as_uuid
-from usage.models import Invocation, Reservation, ReservationLine
+from usage.models import Invocation, LedgerEntry, Reservation, ReservationLine
 
-START = dt.datetime(2026, 3, 28, 21, 30, tzinfo=dt.UTC)  # the evening before the clock is put forward in Berlin
 EDGES = [dt.timedelta(minutes=m) for m in (1, 29, 31, 60)] + [dt.timedelta(hours=h) for h in (23, 24, 25)]
 ZONES = ["Europe/Berlin", "America/New_York", "Asia/Shanghai", "Australia/Lord_Howe"]
 HUGE = 10**12
@@ -39,35 +39,6 @@ HELD = "SELECT request_id FROM usage_reservation WHERE state = 'held'"
 ACTIVE = "SELECT uuid FROM chat_generation WHERE state IN ('queued', 'running', 'streaming')"
 ENTRIES = "SELECT id, request_id, kind, estimated, input_tokens, output_tokens, at FROM usage_ledgerentry"
 ENDS = ["told", "none", "zero", "huge", "negative"]
-
-
-class Clock:
-    """The product's one clock, in the machine's hand."""
-
-    def __init__(self) -> None:
-        self.time = START
-
-    def now(self) -> dt.datetime:
-        self.time += dt.timedelta(milliseconds=1)
-        return self.time
-
-
-CLOCK = Clock()
-
-
-@dataclass
-class Call:
-    """What the plain ledger knows of one question."""
-
-    person: int
-    reserved_at: dt.datetime
-    input: int
-    output: int
-    state: str = "held"  # held, settled, released
-    used: tuple[int, int] = (0, 0)
-    requests: int = 0
-    estimated: bool = False
-    corrected: int = 0
 
 
 @dataclass
@@ -195,6 +166,45 @@ class Ledger(RuleBasedStateMachine):
             Generation.objects.filter(pk=belief.generation.pk).update(state=State.STREAMING, dispatched=True)
             belief.written += text
 
+    @rule(
+        which=st.integers(0, 20),
+        prompt=st.integers(1, 60),
+        then=st.sampled_from(["dies", "broken", "refused", "drain"]),
+    )
+    def go_out(self, which: int, prompt: int, then: str) -> None:
+        """A call goes out and nothing comes of it: its worker dies (the reaper counts that, in time), or gives it back."""
+        belief = self.beliefs[which % len(self.beliefs)] if self.beliefs else None
+        if belief is None or not self.rightful(belief) or belief.written:
+            return
+        generation = belief.generation
+        generation.request = {**generation.request, "sent": {"tokens": prompt}}
+        mine = Generation.objects.filter(pk=generation.pk, state=State.RUNNING)
+        if not mine.update(dispatched=True, request=generation.request) or then == "dies":
+            return
+        billed, owner, later = then != "refused", belief.hands.owner, dt.timedelta(0)
+        if then == "drain":
+            back = claims.hand_back(generation, owner=owner, billed=billed)
+        else:
+            back = claims.try_later(generation, owner=owner, kind="cut_off", delay=later, billed=billed)
+        Generation.objects.filter(pk=generation.pk, state=State.QUEUED).update(next_attempt_at=None)
+        if back and billed:
+            self.a_try_is_lost(generation, prompt)
+
+    def a_try_is_lost(self, generation: Generation, prompt: int) -> None:
+        call = self.calls[generation.uuid]
+        call.tries[generation.attempt] = prompt
+        entry = LedgerEntry.objects.filter(
+            request_id=generation.uuid, attempt=generation.attempt, kind="attempt"
+        ).first()
+        assert entry is not None
+        lines = ReservationLine.objects.filter(reservation__request_id=generation.uuid).select_related("period__quota")
+        full = [
+            ln for ln in lines if ln.period.used + ln.period.held > ln.period.cap and call.lost(ln.period.quota.unit)
+        ]
+        assert entry.overrun == bool(full)
+        if not entry.overrun:
+            call.fitted.add(generation.attempt)
+
     @rule(which=st.integers(0, 20), how=st.sampled_from([*ENDS, "charged", "free"]), zombie=st.sampled_from([0, 0, 1]))
     def end(self, which: int, how: str, zombie: int) -> None:
         """By whoever believes to hold it, at times one who does not any more."""
@@ -251,15 +261,18 @@ class Ledger(RuleBasedStateMachine):
         """What was ended by somebody who is not its worker: charged what it had written, if it went out at all."""
         for row in Generation.objects.filter(uuid__in=before, finished_at__isnull=False):
             written = next((b.written for b in self.beliefs if b.generation.pk == row.pk and b.written), "")
-            used = (0, estimates.tokens(written))
+            used = (row.request.get("sent", {}).get("tokens", 0), estimates.tokens(written))
             self.ended(row.uuid, used=used, estimated=True, released=not row.dispatched)
 
     @rule(by=st.sampled_from([dt.timedelta(seconds=30)] * 4 + EDGES))
     def the_clock_goes_on(self, by: dt.timedelta) -> None:
         """Every worker that holds something has died meanwhile; what comes of it is read from the rows that ended by it."""
-        before = set(Generation.objects.filter(state__in=Generation.ACTIVE).values_list("uuid", flat=True))
+        active = list(Generation.objects.filter(state__in=Generation.ACTIVE))
+        before, out = {row.uuid for row in active}, [row for row in active if row.dispatched]
         CLOCK.time += by
         recovery.reap(now=CLOCK.now())
+        for row in Generation.objects.filter(pk__in=[row.pk for row in out], state=State.QUEUED):
+            self.a_try_is_lost(row, row.request["sent"]["tokens"])
         recovery.overdue(now=CLOCK.now())
         self.swept(before)
 
@@ -296,6 +309,9 @@ class Ledger(RuleBasedStateMachine):
         for _ in range(times):
             again = list(Invocation.objects.filter(request_id__in=closed))
             assert quotas.settle(again, now=CLOCK.now()) == quotas.release(closed, now=CLOCK.now()) == set()
+            lost = [(uuid, attempt) for uuid, call in self.calls.items() for attempt in call.tries][-3:]
+            for uuid, attempt in lost:
+                assert not quotas.count_lost(Invocation(request_id=uuid, attempts=attempt), now=CLOCK.now())
 
     def refund(self, back: int) -> None:
         settled = [(uuid, call) for uuid, call in self.calls.items() if call.state == "settled"]
@@ -323,10 +339,12 @@ class Ledger(RuleBasedStateMachine):
             used, held, cap = now
             window = as_moment(starts), as_moment(ends)
             mine = [call for call in self.calls.values() if self.counts(call, scope, as_uuid(subject), window)]
-            assert (unit, used) == (unit, sum(self.amount(c, unit) for c in mine if c.state == "settled"))
-            assert (unit, held) == (unit, sum(self.held(c, unit) for c in mine if c.state == "held"))
+            lost = sum(call.lost(unit) for call in mine)
+            assert (unit, used) == (unit, lost + sum(c.amount(unit) for c in mine if c.state == "settled"))
+            assert (unit, held) == (unit, sum(c.most(unit) for c in mine if c.state == "held"))
             # I5: beyond its limit only by what calls took more than was held for them, and by corrections
-            over = sum(max(0, self.amount(c, unit) - self.held(c, unit)) for c in mine)
+            over = sum(max(0, c.amount(unit) - c.most(unit)) for c in mine)
+            over += sum(call.lost(unit, but=call.fitted) for call in mine)
             assert used + held <= cap + over + 80 * sum(call.corrected for call in mine)
 
     def counts(self, call: Call, scope: str, subject: UUID, window: tuple[dt.datetime, dt.datetime]) -> bool:
@@ -335,18 +353,6 @@ class Ledger(RuleBasedStateMachine):
         if scope == "team":
             return call.person < 2
         return scope == "organisation" or self.people[call.person].uuid == subject
-
-    @staticmethod
-    def amount(call: Call, unit: str) -> int:
-        given, made = call.used
-        cost = given + 2 * made
-        return {"requests": call.requests, "tokens": given + made, "output": made, "cost": cost, "at_once": 0}[unit]
-
-    @staticmethod
-    def held(call: Call, unit: str) -> int:
-        cost = call.input + 2 * call.output
-        whole = {"requests": 1, "at_once": 1, "tokens": call.input + call.output, "output": call.output, "cost": cost}
-        return whole[unit]
 
     @invariant()
     def a_hold_is_held_while_its_answer_is_active_and_no_longer(self) -> None:
@@ -363,6 +369,8 @@ class Ledger(RuleBasedStateMachine):
         self.entries = rows
         found = sorted((as_uuid(row[1]), bool(row[3])) for row in rows.values() if row[2] == "settle")
         assert found == sorted((u, call.estimated) for u, call in self.calls.items() if call.state == "settled")
+        lost = sorted((as_uuid(row[1]), bool(row[3]), *row[4:6]) for row in rows.values() if row[2] == "attempt")
+        assert lost == sorted((u, True, sent, 0) for u, call in self.calls.items() for sent in call.tries.values())
 
 
 def prepared() -> type[Ledger]:

@@ -16,7 +16,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from accounts import clock
 from accounts.prepared import execute, fetch
+from chat import endings
+from chat.models import Generation
 from tests.usage import machine
+from tests.usage.plain_ledger import CLOCK
 from usage import counters, limits, periods, quotas
 from usage.models import Invocation
 
@@ -36,7 +39,7 @@ QUICK = hypothesis_settings(
 
 @pytest.fixture(autouse=True)
 def hand_on_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clock, "now", machine.CLOCK.now)
+    monkeypatch.setattr(clock, "now", CLOCK.now)
 
 
 def test_any_order_of_steps_keeps_the_ledger_exact(db: None) -> None:
@@ -112,4 +115,21 @@ def test_a_day_of_24_hours_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(periods, "window", rolling)
     monkeypatch.setattr(limits, "_limit", unclipped)
+    caught()
+
+
+def test_a_lost_try_that_is_not_counted_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quotas, "count_lost", lambda call, *, now: False)
+    caught()
+
+
+def test_a_lost_try_that_counts_again_with_the_end_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As if it were noted nowhere that it has been counted: the end of a call that has not gone out again charges it."""
+    spent = endings._spent
+
+    def for_ever(generation: Generation, *, written: str) -> endings.Tokens:
+        generation.dispatched = generation.dispatched or "sent" in generation.request
+        return spent(generation, written=written)
+
+    monkeypatch.setattr(endings, "_spent", for_ever)
     caught()

@@ -19,7 +19,7 @@ WORDS = {
     "each": "for each person",
     "pool": "all of {name} together; this team pays for her",
     "organisation": "everybody together",
-    "key": "this key",
+    "key": "the API key {name}",
 }
 INSTEAD = {
     "own": "her own limit stands in for it",
@@ -44,7 +44,7 @@ class Command(BaseCommand):
         )
         if not any(reason.applies for reason in every):
             self.stdout.write("No limit applies.")
-        for reason in every:
+        for reason in [*every, *explaining.of_keys(person, now=clock.now(), time_zone=standing.time_zone)]:
             self.stdout.write(line(reason, standing=standing))
 
 
