@@ -70,6 +70,7 @@ class LiveOut:
         self._urgent = threading.Event()
         self._stopping = False
         self.tick_s = settings.FLUSH_S
+        self._took = 0.0  # how long a flush takes of late
         self._kept: deque[tuple[float, Channel, Row]] = deque()
         self._raw: Any = None  # the driver's connection that the last pieces went out by
         self._thread = threading.Thread(target=self._run, name="live-out", daemon=True)
@@ -124,8 +125,11 @@ class LiveOut:
             running = self._flush()
             took = time.monotonic() - now
             # All answers' words go out together, and their readers are served together: the more there are, the more rarely. In
-            # any case twice as long passes between flushes as one takes, so that the flusher uses a third of the time at most.
-            self.tick_s = max(min(settings.FLUSH_S + EACH_S * running, settings.FLUSH_MAX_S), min(3 * took, LONGEST_S))
+            # any case twice as long passes between flushes as they take, so that the flusher uses a third of the time at most: as they
+            # take of late, since a single slow one (a rush of questions beside it) would make everybody wait three times as long.
+            self._took += (took - self._took) / 4
+            pace = min(settings.FLUSH_S + EACH_S * running, settings.FLUSH_MAX_S)
+            self.tick_s = max(pace, min(3 * self._took, LONGEST_S))
             due = now + self.tick_s
         close_old_connections()
         connection.close()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_init, worker_shutdown
+from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.contrib.sessions.models import Session
 
 from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, registration, tokens, tries
@@ -87,6 +88,13 @@ def check_ledger() -> None:
         return len(found)
 
     schedule.run_if_due("portal.check_ledger", work=work)
+
+
+@worker_ready.connect
+def settle(**_: Any) -> None:
+    """What is alive now stays alive. The collector would look at all of it again and again, and everybody waits for it meanwhile."""
+    gc.collect()
+    gc.freeze()
 
 
 @worker_init.connect
