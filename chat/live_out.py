@@ -225,6 +225,8 @@ RETURNING generation_id
 
 def begin_rows(begun: list[tuple[int, int]]) -> None:
     """The step running -> streaming of (generation, attempt), in the transaction of their first text: one statement for all of them."""
+    if not begun:
+        return
     now = clock.now()
     lock = "FOR UPDATE" if connection.vendor == "postgresql" else ""
     for start in range(0, len(begun), MAX_ROWS):
