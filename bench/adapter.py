@@ -6,8 +6,10 @@ Sessions come from a file that `manage.py seed --sessions` wrote (ACCOUNTS), els
 from __future__ import annotations
 
 import asyncio
+import atexit
 import html
 import json
+import os
 import re
 import time
 import urllib.parse
@@ -27,6 +29,21 @@ ENDED = {"failed", "cancelled", "interrupted"}
 # A block's end stands for the blank that separated it from the next one.
 _BREAK = re.compile(r"<(?:br\s*/?|/p|/li|/h\d|/pre|/tr)>\s*")
 _TAG = re.compile(r"<[^>]+>")
+# How long each send took, in ms. SENDS names a file for a summary, at the end.
+sends: list[float] = []
+
+
+def tell_sends(file: str) -> None:
+    """One line of JSON: how many sends, and their median, 95th and 99th percentile and maximum in ms."""
+    if sends:
+        ordered = sorted(sends)
+        of = {f"p{n}": round(ordered[min(len(ordered) - 1, len(ordered) * n // 100)], 1) for n in (50, 95, 99)}
+        with Path(file).open("a", encoding="utf-8") as out:
+            out.write(json.dumps({"sends": len(ordered), **of, "max": round(ordered[-1], 1)}) + "\n")
+
+
+if os.environ.get("SENDS"):
+    atexit.register(tell_sends, os.environ["SENDS"])
 
 
 def text_of(block: str) -> str:
@@ -87,9 +104,11 @@ class Browser:
             ("X-CSRFToken", self.cookies["csrftoken"]),
             ("Origin", self.origin),
         ]
+        began = time.perf_counter()
         status, _, body = await self.http.request(
             "POST", "/chat/messages/", headers, json.dumps(fields).encode(), timeout=timeout, on_send=sink.start
         )
+        sends.append((time.perf_counter() - began) * 1000)
         if status != 202:
             raise ChatError(f"send {status} {body[:100].decode('latin-1')}")
         accepted: dict[str, Any] = json.loads(body)

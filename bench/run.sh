@@ -4,6 +4,7 @@
 #   USERS=50 OUT=result.jsonl bench/run.sh --tokens 500 --gap 0
 #   SETTING=redis WEBS=2 WORKERS=2 USERS=200 bench/run.sh          PostgreSQL and Redis (or rabbitmq); their CPU is counted too
 #   HISTORY=1000000 bench/run.sh                                    so many messages are stored before
+#   SENDS=sends.jsonl bench/run.sh                                  and how long the sends took
 #   PROFILE=where.txt USERS=200 bench/run.sh --seconds 30            and where the time goes, from the eighth second on (bench/hot_path.py)
 # Ends only what it started. BENCH names the folder of the bench, KEEP=1 leaves data and logs where they are.
 set -euo pipefail
