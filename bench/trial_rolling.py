@@ -14,6 +14,8 @@ from bench.trial_ground import Options, Report, SharedDoor, Trial, standing
 from tests.processes import Site
 
 ANSWER_S = 6.0
+# As in the product; what the tests' installations have (3 s) is less than an answer takes on a busy machine.
+USUAL = {"DRAIN_S": "30"}
 
 
 def run(options: Options) -> Report:
@@ -21,7 +23,8 @@ def run(options: Options) -> Report:
     least = int(options.extra.get("stops", 0))
     every, two_doors = float(options.extra.get("every", 20)), bool(options.extra.get("two_doors"))
     name = "rolling restarts, a port each" if two_doors else "rolling restarts behind one port"
-    with standing(name, options, webs=2, workers=2, kind=Site if two_doors else SharedDoor) as trial:
+    kind = Site if two_doors else SharedDoor
+    with standing(name, options, webs=2, workers=2, kind=kind, more=USUAL | options.more) as trial:
         load = trial.load()
         began, stops = time.monotonic(), list[dict[str, float | str]]()
         turn = ["web0", "worker0", "web1", "worker1"]
