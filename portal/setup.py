@@ -11,12 +11,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.administration import administrator
 from accounts.middleware import organisation_of
 from accounts.models import Organisation, User
+from portal import backups
 from providers.models import LanguageModel, ModelRoute, Provider
 from usage.overview import looked_at
 
@@ -68,6 +70,7 @@ def checklist(request: HttpRequest) -> Checklist | None:
         _limit(user),
         _public_url(request),
         _mail(),
+        _backup(),
     )
     return Checklist(items, put_away=request.COOKIES.get(COOKIE) == str(user.uuid))
 
@@ -129,6 +132,17 @@ def _mail() -> Item:
         _("So that whoever forgot a password gets a link. Write this into .env and start again:"),
         bool(settings.EMAIL_URL),
         line="EMAIL_URL=smtp+tls://user:password@mail.example.com:587",
+    )
+
+
+def _backup() -> Item:
+    return Item(
+        _("Make backups"),
+        _(
+            "One command copies the database while it is used. Have it run every night, to another disk; then keep that copy elsewhere:"
+        ),
+        backups.is_fresh(now=timezone.now()),
+        line=".venv/bin/python manage.py backup --to /mnt/backup",
     )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from django.contrib.auth.models import AnonymousUser
 from django.test import Client, RequestFactory
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import Organisation, User
-from portal import setup
+from portal import backups, setup
 from providers.models import LanguageModel, ModelRoute, Provider
 from tests.usage.making import limit
 from usage.rules import first_limits
@@ -29,7 +31,7 @@ def admin(root: User) -> Client:
 
 
 def steps(user: User) -> list[bool]:
-    """Model, organisation, people, limit, address, mail."""
+    """Model, organisation, people, limit, address, mail, backup."""
     request = RequestFactory().get("/")
     request.user = user
     found = setup.checklist(request)
@@ -43,13 +45,14 @@ def serve(source: str) -> None:
     ModelRoute.objects.create(provider=provider, model=model, upstream_name=source)
 
 
-def test_every_step_is_computed_from_facts(root: User, settings: Settings) -> None:
+def test_every_step_is_computed_from_facts(root: User, settings: Settings, tmp_path: Path) -> None:
     settings.PUBLIC_URL = settings.EMAIL_URL = ""
-    assert steps(root) == [False] * 6
+    settings.DATA_DIR = tmp_path
+    assert steps(root) == [False] * 7
     serve("simulator")
     assert steps(root)[0] is False
     serve("database")
-    assert steps(root) == [True, False, False, False, False, False]
+    assert steps(root) == [True, False, False, False, False, False, False]
     Organisation.objects.update(name="Pine")
     assert steps(root)[1] is False
     Organisation.objects.update(time_zone="Asia/Shanghai")
@@ -58,10 +61,13 @@ def test_every_step_is_computed_from_facts(root: User, settings: Settings) -> No
     first_limits()
     assert steps(root)[3] is False, "what every portal begins with was set by nobody"
     limit(50, period="month")
-    assert steps(root) == [True] * 6
+    assert steps(root)[6] is False
+    backups.folder().mkdir()
+    (backups.folder() / "last").touch()
+    assert steps(root) == [True] * 7
     Provider.objects.filter(source="database").update(enabled=False)
     User.objects.filter(email="ada@example.com").update(is_active=False)
-    assert steps(root) == [False, True, False, True, True, True]
+    assert steps(root) == [False, True, False, True, True, True, True]
 
 
 def test_for_a_colleague_and_a_stranger_there_is_no_list_and_no_query(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -13,7 +12,6 @@ from django.db import connection
 from pytest_django import Settings
 
 from accounts.models import AuditEvent, User
-from portal.management.commands import setup
 from providers import environment
 from usage.models import Quota
 
@@ -86,15 +84,6 @@ def test_a_database_with_an_unknown_migration_is_refused_before_anything_changes
 def test_migrations_of_an_app_that_is_gone_do_not_stop_the_start() -> None:
     recorded(app="left_long_ago", name="0001_initial")
     assert "Sign in" in run()
-
-
-def test_the_newest_five_backups_are_kept(tmp_path: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings.DATA_DIR = tmp_path
-    monkeypatch.setattr(setup, "copy", lambda _source, *, target: target.touch())
-    monkeypatch.setattr(connection, "vendor", "sqlite")
-    lines = [setup.back_up() for _ in range(7)]
-    kept = sorted(str(path) for path in (tmp_path / "backups").iterdir())
-    assert kept == [line.removeprefix("Backed the database up to ") for line in lines[2:]]
 
 
 def recorded(*, app: str, name: str) -> None:

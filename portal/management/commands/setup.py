@@ -8,12 +8,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-import shutil
-import sqlite3
-import subprocess
 from argparse import ArgumentParser
-from contextlib import closing
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +20,10 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts import audit
 from accounts.models import User
+from portal import backups
 from providers import environment
 from providers.models import ModelRoute, Provider
 from usage import rules
-
-KEPT = 5
-"""Backups made before an upgrade that are kept; older ones go."""
 
 
 class Command(BaseCommand):
@@ -55,7 +48,7 @@ class Command(BaseCommand):
         refuse_newer(executor)
         plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
         if executor.loader.applied_migrations and (plan or changed):
-            self.stdout.write(back_up())
+            self.stdout.write(backups.before_upgrade())
         if plan:
             call_command("migrate", interactive=False, verbosity=0)
             last = plan[-1][0]
@@ -83,49 +76,8 @@ def refuse_newer(executor: MigrationExecutor) -> None:
     if unknown:
         app, name = unknown[0]
         raise CommandError(
-            f"The database is newer than this code (it has {app}.{name}): git pull, or restore a backup from {folder()}"
+            f"The database is newer than this code (it has {app}.{name}): git pull, or restore a backup from {backups.folder()}"
         )
-
-
-def folder() -> Path:
-    return Path(settings.DATA_DIR) / "backups"
-
-
-def back_up() -> str:
-    """A copy of the database as it is now, while others may use it; the line to say about it."""
-    folder().mkdir(mode=0o700, exist_ok=True)
-    stem = folder() / f"before-{datetime.now(UTC):%Y%m%d-%H%M%S-%f}"
-    if connection.vendor == "sqlite":
-        made = stem.with_suffix(".sqlite3")
-        copy(Path(str(connection.settings_dict["NAME"])), target=made)
-    elif shutil.which("pg_dump"):
-        made = stem.with_suffix(".pgdump")
-        dump(made)
-    else:
-        return "No backup was made: pg_dump is missing (apt install postgresql-client); your own backups must do"
-    for old in sorted(folder().glob("before-*"))[:-KEPT]:
-        old.unlink()
-    return f"Backed the database up to {made}"
-
-
-def copy(source: Path, *, target: Path) -> None:
-    target.touch(mode=0o600)
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
-        here.backup(there)
-
-
-def dump(target: Path) -> None:
-    """pg_dump; the password goes by environment, never by the command line that every user of the machine can read."""
-    values = connection.settings_dict
-    names = {"PGHOST": "HOST", "PGPORT": "PORT", "PGUSER": "USER", "PGPASSWORD": "PASSWORD", "PGDATABASE": "NAME"}
-    given = {name: str(values[key]) for name, key in names.items() if values.get(key)}
-    target.touch(mode=0o600)
-    command = ["pg_dump", "--format=custom", f"--file={target}"]
-    # S603: a fixed program and a path of our own, without a shell
-    done = subprocess.run(command, env=os.environ | given, capture_output=True, text=True, check=False)  # noqa: S603
-    if done.returncode:
-        target.unlink()
-        raise CommandError(f"The backup failed, so nothing was changed: {done.stderr.strip()[:300]}")
 
 
 def first_administrator(address: str) -> str:
