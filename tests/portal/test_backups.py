@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import os
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -81,7 +82,7 @@ def test_without_pg_dump_the_command_fails_and_an_upgrade_says_so(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(type(connections[DEFAULT_DB_ALIAS]), "vendor", "postgresql")
-    monkeypatch.setattr(backups.shutil, "which", lambda _name: None)
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
     with pytest.raises(CommandError, match="pg_dump is missing"):
         said()
     assert backups.before_upgrade().startswith("No backup was made: pg_dump is missing")
