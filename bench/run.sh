@@ -5,7 +5,7 @@
 #   SETTING=redis WEBS=2 WORKERS=2 USERS=200 bench/run.sh          PostgreSQL and Redis (or rabbitmq); their CPU is counted too
 #   HISTORY=1000000 bench/run.sh                                    so many messages are stored before
 #   SENDS=sends.jsonl bench/run.sh                                  and how long the sends took
-#   FIRST_LIMITS=usual bench/run.sh                                 with the limits of a fresh portal (1,000 and 200 questions a day)
+#   FIRST_LIMITS= bench/run.sh                                      with the limits of a fresh portal (1,000 and 200 questions a day)
 #   PROFILE=where.txt USERS=200 bench/run.sh --seconds 30            and where the time goes, from the eighth second on (bench/hot_path.py)
 # Ends only what it started. BENCH names the folder of the bench, KEEP=1 leaves data and logs where they are.
 set -euo pipefail
@@ -46,7 +46,7 @@ begin mock.log "$PYTHON" "$BENCH/mock_openai.py" --port "$mock"
 await "http://127.0.0.1:$mock/stats" "$folder/mock.log"
 
 # Nothing of this shell's own settings: a figure must not depend on who measured.
-export FIRST_LIMITS=${FIRST_LIMITS:-none} IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
+export FIRST_LIMITS=${FIRST_LIMITS-none} IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
 export PYTHONWARNINGS="ignore:You're running the worker with superuser privileges"
 export OPENAI_BASE_URL=http://127.0.0.1:$mock/v1 OPENAI_API_KEY=x OPENAI_MODELS=mock-gpt
 database=portal_bench_$$
