@@ -101,7 +101,7 @@ def test_a_limit_is_written_as_a_sentence_looked_at_and_set(open_page: Open) -> 
     desk.get_by_label("Amount").fill("50")
     desk.get_by_label("Per", exact=True).select_option("day")
     expect(desk.get_by_label("Other model")).to_be_hidden()
-    expect(desk.get_by_label("E-mail of the person")).to_be_hidden()
+    expect(desk.get_by_label("E-mail of the person", exact=True)).to_be_hidden()
     desk.get_by_role("button", name="Look whom it touches").click()
     expect(desk.get_by_role("status")).to_contain_text("It touches")
     expect(desk.get_by_role("status")).to_contain_text("Nobody would be over it now.")
