@@ -133,8 +133,9 @@ def tests(part: str, *, environment: dict[str, str], extra: list[str]) -> Verdic
             "--last-failed",
             "--last-failed-no-failures",
             "none",
+            *PYTEST[part][-2:],  # the same limit for each test
         ]
-        code = subprocess.run(again, cwd=ROOT, env=environment, check=False).returncode
+        code, _last = heard(again, environment=environment)
     seconds = time.monotonic() - began
     passed, skipped = counted(last, word="passed"), counted(last, word="skipped")
     strict = environment.get("NO_SKIPS") == "1"

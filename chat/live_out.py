@@ -124,15 +124,21 @@ class LiveOut:
                 continue
             running = self._flush()
             took = time.monotonic() - now
-            # All answers' words go out together, and their readers are served together: the more there are, the more rarely. In
-            # any case twice as long passes between flushes as they take, so that the flusher uses a third of the time at most: as they
-            # take of late, since a single slow one (a rush of questions beside it) would make everybody wait three times as long.
-            self._took += (took - self._took) / 4
-            pace = min(settings.FLUSH_S + EACH_S * running, settings.FLUSH_MAX_S)
-            self.tick_s = max(pace, min(3 * self._took, LONGEST_S))
+            self._settle_pace(took, running=running)
             due = now + self.tick_s
         close_old_connections()
         connection.close()
+
+    def _settle_pace(self, took: float, *, running: int) -> None:
+        """How long the next flush is waited for, after one of so many answers that took so long (seconds).
+
+        All answers' words go out together, and their readers are served together: the more there are, the more rarely. In any case
+        twice as long passes between flushes as they take, so that the flusher uses a third of the time at most: as they take of late,
+        since a single slow one (a rush of questions beside it) would make everybody wait three times as long.
+        """
+        self._took += (took - self._took) / 4
+        pace = min(settings.FLUSH_S + EACH_S * running, settings.FLUSH_MAX_S)
+        self.tick_s = max(pace, min(3 * self._took, LONGEST_S))
 
     def _flush(self, *, only: set[int] | None = None) -> int:
         """Writes what waits, or of it what these generations have; how many answers that were."""

@@ -67,8 +67,12 @@ def _note() -> Path:
 
 def _copy(source: Path, *, target: Path) -> None:
     target.touch(mode=0o600)
-    with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
-        here.backup(there)
+    try:
+        with closing(sqlite3.connect(source)) as here, closing(sqlite3.connect(target)) as there:
+            here.backup(there)
+    except sqlite3.Error as error:  # half a copy is none
+        target.unlink()
+        raise CommandError(f"The backup failed, so nothing was changed: {error}") from None
 
 
 def _dump(target: Path) -> None:

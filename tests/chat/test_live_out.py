@@ -285,3 +285,15 @@ def test_the_keeper_has_its_row_written_anew_when_somebody_swept_it_away() -> No
     assert keeper.beat() and announced == [1]
     WorkerHeartbeat.objects.create(uuid=hands.owner, started_at=timezone.now(), beat_at=timezone.now())
     assert keeper.beat() and announced == [1]
+
+
+def test_one_slow_flush_delays_nobody_and_a_slow_database_slows_the_rhythm(settings: LazySettings) -> None:
+    out = LiveOut(uuid.uuid4())
+    for _ in range(10):
+        out._settle_pace(0.01, running=400)
+    assert out.tick_s == settings.FLUSH_MAX_S
+    out._settle_pace(0.12, running=400)
+    assert out.tick_s <= settings.FLUSH_MAX_S + 0.01
+    for _ in range(30):
+        out._settle_pace(0.12, running=400)
+    assert 0.3 < out.tick_s <= 0.36

@@ -78,6 +78,14 @@ def test_a_folder_that_cannot_be_made_is_said_and_counts_for_nothing(database: P
     assert not backups.is_fresh(now=timezone.now())
 
 
+def test_half_a_copy_is_taken_away_and_counts_for_nothing(database: Path, tmp_path: Path) -> None:
+    database.write_bytes(b"this is no database" * 100)
+    with pytest.raises(CommandError, match="The backup failed, so nothing was changed: file is not a database"):
+        said(to=tmp_path / "elsewhere")
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not backups.is_fresh(now=timezone.now())
+
+
 def test_without_pg_dump_the_command_fails_and_an_upgrade_says_so(
     database: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
