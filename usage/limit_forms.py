@@ -107,7 +107,7 @@ class Sentence(Consequence):
             (Scope.EACH, _("Each person")),
             (Scope.ORGANISATION, _("Everybody together")),
             ("person", _("One person (e-mail below)")),
-            ("key", _("One API key (whose, below)")),
+            ("key", _("One API key")),
         ]
         if teams:
             groups.append((_("Each member of"), [(f"member:{uuid}", name) for uuid, name in teams]))
@@ -120,6 +120,7 @@ class Sentence(Consequence):
         self._offer("model", [("", _("any model")), *models])
         self._offer("models", models)
         self.fields["person"].widget.attrs["placeholder"] = "ada@example.com"
+        self.fields["account"].widget.attrs["placeholder"] = _("whose?")
         self.keys = self._keys()
         self._offer("key", [("", _("which key?")), *((str(key.uuid), str(key)) for key in self.keys)])
 
