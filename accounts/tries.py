@@ -38,24 +38,37 @@ class Limit:
         return hashlib.sha256(self.what.encode()).hexdigest()
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How one limit stands: `left` of `most`, anew in `resets_s` seconds. `wait`: so many seconds until it may be done; 0: now."""
+
+    most: int
+    left: int
+    resets_s: int
+    wait: int = 0
+
+
 class _Enough(Exception):
     """Takes back what this try has counted so far."""
 
-    def __init__(self, wait: int) -> None:
+    def __init__(self, pace: Pace) -> None:
         super().__init__()
-        self.wait = wait
+        self.pace = pace
 
 
 def take(*limits: Limit) -> int:
     """Counts a try against all limits together; 0 if it may be done, else the seconds until it may, and nothing is counted."""
+    return pace(*limits).wait
+
+
+def pace(*limits: Limit) -> Pace:
+    """The same, and how the limit stands that leaves least."""
     now = math.floor(clock.now().timestamp())
     try:
         with transaction.atomic():
-            for limit in limits:
-                _count(limit, now=now)
+            return min((_count(limit, now=now) for limit in limits), key=lambda pace: pace.left)
     except _Enough as enough:
-        return enough.wait
-    return 0
+        return enough.pace
 
 
 def give_back(*limits: Limit) -> None:
@@ -74,9 +87,11 @@ def sweep() -> int:
     return Tries.objects.filter(ends__lte=math.floor(clock.now().timestamp())).delete()[0]
 
 
-def _count(limit: Limit, *, now: int) -> None:
+def _count(limit: Limit, *, now: int) -> Pace:
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, [limit.key, now + limit.per, now, now])
         count, ends = cursor.fetchone()
+    resets = max(1, ends - now)
     if count > limit.most:
-        raise _Enough(max(1, ends - now))
+        raise _Enough(Pace(limit.most, 0, resets, wait=resets))
+    return Pace(limit.most, limit.most - count, resets)

@@ -19,8 +19,11 @@ from rest_framework.response import Response
 from accounts.authentication import Unauthenticated
 from accounts.refusals import NotPossible, Refused
 from api import problem
+from chat.refusals import Refused as NotSent
 
 CHALLENGE = "WWW-Authenticate"
+WORTH_WAITING_S = 60
+"""What a 429 asks to wait longer for is not worth an automatic repeat."""
 
 
 class Problem(Exception):
@@ -34,10 +37,11 @@ class Problem(Exception):
         *,
         retry_after: int | None = None,
         errors: Mapping[str, list[str]] | None = None,
+        more: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(code)
         self.status, self.code, self.message = status, code, message
-        self.retry_after, self.errors = retry_after, errors
+        self.retry_after, self.errors, self.more = retry_after, errors, more
 
 
 def handle(error: Exception, context: dict[str, Any]) -> Response | None:
@@ -48,13 +52,16 @@ def handle(error: Exception, context: dict[str, Any]) -> Response | None:
         return None
     request_id = getattr(request, "request_id", "")
     body = problem.details(
-        found.status, code=found.code, detail=str(found.message), request_id=request_id, errors=found.errors
-    )
+        found.status, code=found.code, detail=str(found.message), request_id=request_id, errors=found.errors,
+        more=found.more,
+    )  # fmt: skip
     response = Response(body, status=found.status, content_type=problem.CONTENT_TYPE)
     if found.status == 401:
         response[CHALLENGE] = challenge(found.code)
     if found.retry_after is not None:
         response["Retry-After"] = str(found.retry_after)
+    if found.status == 429 and (found.retry_after is None or found.retry_after > WORTH_WAITING_S):
+        response["x-should-retry"] = "false"  # what OpenAI's clients listen to: they would try again at once
     return response
 
 
@@ -82,6 +89,8 @@ def _problem(error: Exception) -> Problem | None:
         return error
     if isinstance(error, Unauthenticated):
         return Problem(error.status, error.code, error.message, retry_after=getattr(error, "wait", None))
+    if isinstance(error, NotSent):
+        return _not_sent(error)
     if isinstance(error, NotPossible):
         field = getattr(error, "field", "")
         errors = {field: [str(error.message)]} if field else None
@@ -97,6 +106,11 @@ def _problem(error: Exception) -> Problem | None:
     if isinstance(error, exceptions.ValidationError):
         return Problem(400, "invalid", _("Some fields can't be taken as they are."), errors=dict(_fields(error.detail)))
     return _of_the_library(error)
+
+
+def _not_sent(error: NotSent) -> Problem:
+    """A question that was not taken: which limit stands in the way, how it stands, when it returns."""
+    return Problem(error.status, error.code, error.message, retry_after=error.retry_after, more=error.extra)
 
 
 def _of_the_library(error: Exception) -> Problem | None:

@@ -16,8 +16,12 @@ def details(
     detail: str,
     request_id: str,
     errors: Mapping[str, Sequence[str]] | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`code` is for programs and never changes, `detail` is for people and speaks their language; `errors` is by field."""
+    """`code` is for programs and never changes, `detail` is for people and speaks their language; `errors` is by field.
+
+    `more`: further members that belong to the code (which limit, how it stands).
+    """
     try:
         title = HTTPStatus(status).phrase
     except ValueError:
@@ -30,6 +34,7 @@ def details(
         "detail": detail,
         "request_id": request_id,
     }
+    found |= {name: value for name, value in (more or {}).items() if name not in found}
     if errors:
         found["errors"] = {name: list(texts) for name, texts in errors.items()}
     return found

@@ -13,6 +13,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.authentication import refuse_in_address
+from api import throttling
 
 
 class Resource(APIView):
@@ -33,6 +34,7 @@ class Resource(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         answered = super().finalize_response(request, response, *args, **kwargs)
+        throttling.tell(request, answered)
         answered["Cache-Control"] = "no-store, private"
         answered["Vary"] = "Authorization, Cookie, Accept-Language"
         return answered

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.http import HttpRequest
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from accounts import lockout, tries
 from accounts.authentication import Principal
-from accounts.tries import Limit
+from accounts.tries import Limit, Pace
 from api import errors
 
 if TYPE_CHECKING:  # it reads the settings that name this file
@@ -34,7 +35,7 @@ class Paced(BaseThrottle):
             limits = [Limit(f"api:person:{found.uuid}", settings.API_PER_MINUTE, 60)]
             if found.key is not None:
                 limits.append(Limit(f"api:key:{found.key.uuid}", settings.API_KEY_PER_MINUTE, 60))
-            count(*limits)
+            count(*limits, request=request)
         return True
 
 
@@ -43,16 +44,30 @@ class DoorPaced(BaseThrottle):
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         asked: HttpRequest = request._request
-        count(Limit(f"api:door:{lockout.address(asked)}", settings.API_DOOR_PER_MINUTE, 60))
+        count(Limit(f"api:door:{lockout.address(asked)}", settings.API_DOOR_PER_MINUTE, 60), request=request)
         return True
 
 
-def count(*limits: Limit) -> None:
-    """Counts one request against all of these together. Raises a 429 when one of them is used up; then none is counted."""
+def count(*limits: Limit, request: Request | None = None) -> None:
+    """Counts one request against all of these together, and notes with it how they stand (`tell`).
+
+    Raises a 429 when one of them is used up; then none is counted.
+    """
     with _not_waiting_for_the_disk():
-        wait = tries.take(*limits)
-    if wait:
-        raise errors.too_many(wait)
+        pace = tries.pace(*limits)
+    if request is not None:
+        request._request.pace = pace  # type: ignore[attr-defined]  # for `tell`
+    if pace.wait:
+        raise errors.too_many(pace.wait)
+
+
+def tell(request: Request, response: Response) -> None:
+    """Says in every answer how often may still be asked: of the limit that leaves least, in requests and seconds."""
+    pace: Pace | None = getattr(request._request, "pace", None)
+    if pace is not None:
+        response["X-RateLimit-Limit"] = str(pace.most)
+        response["X-RateLimit-Remaining"] = str(pace.left)
+        response["X-RateLimit-Reset"] = str(pace.resets_s)
 
 
 @contextmanager

@@ -19,6 +19,7 @@ def main() -> int:
 
     from accounts.models import User
     from chat import messages
+    from chat.doors import PAGE, Door
     from chat.models import Generation
     from usage.models import Source
 
@@ -27,7 +28,7 @@ def main() -> int:
     rng = random.Random(f"{seed}/{number}")
     user = User.objects.get(email=f"hammer{number}@example.com")
     # Half of them are programs, which are refused where pages wait.
-    source = Source.API if number % 2 else Source.PAGE
+    door = Door(Source.API) if number % 2 else PAGE
     own: list[Generation] = []
     counts: Counter[str] = Counter()
     print("ready", flush=True)
@@ -39,7 +40,7 @@ def main() -> int:
         text = f"[[sim seed={name} words={rng.randint(3, 40)} gap={rng.choice([1, 5, 20])} ttft={slow}]]"
         counts["sends"] += 1
         try:
-            sent = messages.send(user, text=text, client_id=f"hammer-{name}", source=source)
+            sent = messages.send(user, text=text, client_id=f"hammer-{name}", door=door)
         except messages.Refused as refused:
             counts[refused.code] += 1
         except Error as error:

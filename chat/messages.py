@@ -20,12 +20,12 @@ from accounts import clock
 from accounts.models import User
 from accounts.prepared import fetch
 from chat import bell, endings, placing
+from chat.doors import PAGE, Door
 from chat.models import ACTIVE, Conversation, Generation, Message
 from chat.placing import Plan
 from chat.refusals import Refused, moved_on
 from providers import access
 from providers.models import LanguageModel
-from usage.models import Source
 
 __all__ = ["Refused", "Sent", "cancel", "continue_", "edit", "moved_on", "new_client_id", "regenerate", "retry", "send"]
 _CLIENT_ID = re.compile(r"[A-Za-z0-9_.:-]{8,64}")
@@ -51,7 +51,7 @@ def send(
     conversation: Conversation | None = None,
     model: LanguageModel | None = None,
     version: int | None = None,
-    source: str = Source.PAGE,
+    door: Door = PAGE,
 ) -> Sent:
     """Asks a question, in a new conversation or at the leaf of one.
 
@@ -61,17 +61,19 @@ def send(
     asked = ["send", str(conversation.uuid) if conversation else None, text, model.slug if model else None]
 
     def plan(digest: str) -> Plan:
-        chosen = _model(user, model, conversation)
+        chosen = _model(user, model, conversation, door)
         parent = _leaf(conversation) if conversation else None
         home = conversation or Conversation(user=user, title=_first_words(text), model=chosen)
         if version is not None and conversation and conversation.version != version:
             raise moved_on()
-        return _with_question(user, client_id, digest, chosen, home, parent, text, source, is_new=conversation is None)
+        return _with_question(user, client_id, digest, chosen, home, parent, text, door, is_new=conversation is None)
 
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
-def edit(user: User, *, message: Message, text: str, client_id: str, model: LanguageModel | None = None) -> Sent:
+def edit(
+    user: User, *, message: Message, text: str, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
+) -> Sent:
     """Asks a question anew: a sibling of `message`, with an answer of its own. The old branch stays."""
     _check_text(text)
     if message.role != Message.Role.USER:
@@ -79,63 +81,58 @@ def edit(user: User, *, message: Message, text: str, client_id: str, model: Lang
     conversation = message.conversation
 
     def plan(digest: str) -> Plan:
-        chosen = _model(user, model, conversation)
-        return _with_question(
-            user, client_id, digest, chosen, conversation, message.parent, text, Source.PAGE, is_new=False
-        )
+        chosen = _model(user, model, conversation, door)
+        return _with_question(user, client_id, digest, chosen, conversation, message.parent, text, door, is_new=False)
 
     asked = ["edit", str(message.uuid), text, model.slug if model else None]
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
-def regenerate(user: User, *, message: Message, client_id: str, model: LanguageModel | None = None) -> Sent:
+def regenerate(
+    user: User, *, message: Message, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
+) -> Sent:
     """Writes another answer to the same question; the old one stays as a sibling."""
     _check_answer(message)
     asked = ["regenerate", str(message.uuid), model.slug if model else None]
-    return _beside(user, message=message, client_id=client_id, model=model, asked=asked)
+    return _beside(user, message=message, client_id=client_id, model=model, asked=asked, door=door)
 
 
 def _beside(
-    user: User, *, message: Message, client_id: str, model: LanguageModel | None, asked: list[str | None]
+    user: User,
+    *,
+    message: Message,
+    client_id: str,
+    model: LanguageModel | None,
+    asked: list[str | None],
+    door: Door,
 ) -> Sent:
     conversation = message.conversation
 
     def plan(digest: str) -> Plan:
-        chosen = _model(user, model, conversation)
+        chosen = _model(user, model, conversation, door)
         answer = Message(
             conversation=conversation, parent=message.parent, depth=message.depth, role=Message.Role.ASSISTANT
         )
         return Plan(
-            user,
-            client_id,
-            digest,
-            chosen,
-            conversation,
-            False,
-            conversation.version,
-            None,
-            answer,
-            True,
-            0,
-            Source.PAGE,
+            user, client_id, digest, chosen, conversation, False, conversation.version, None, answer, True, 0, door
         )
 
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
-def continue_(user: User, *, message: Message, client_id: str) -> Sent:
+def continue_(user: User, *, message: Message, client_id: str, door: Door = PAGE) -> Sent:
     """Goes on writing an answer that is not finished: a further generation of the same message."""
     _check_answer(message)
-    return _again(user, message=message, client_id=client_id, verb="continue")
+    return _again(user, message=message, client_id=client_id, verb="continue", door=door)
 
 
-def retry(user: User, *, message: Message, client_id: str) -> Sent:
+def retry(user: User, *, message: Message, client_id: str, door: Door = PAGE) -> Sent:
     """Tries an answer again: the same message while it is empty, else another answer beside it."""
     _check_answer(message)
     if message.text:  # asked under its own name: a repeat that comes after the answer is still the same retry
         asked = ["retry", str(message.uuid)]
-        return _beside(user, message=message, client_id=client_id, model=None, asked=[*asked])
-    return _again(user, message=message, client_id=client_id, verb="retry")
+        return _beside(user, message=message, client_id=client_id, model=None, asked=[*asked], door=door)
+    return _again(user, message=message, client_id=client_id, verb="retry", door=door)
 
 
 def cancel(user: User, *, generation: Generation) -> None:
@@ -177,20 +174,26 @@ def _busy(active: Generation) -> Refused:
     )
 
 
-def _model(user: User, model: LanguageModel | None, conversation: Conversation | None) -> LanguageModel:
+def _model(user: User, model: LanguageModel | None, conversation: Conversation | None, door: Door) -> LanguageModel:
     """The model asked for, if this person may use it now; without one the conversation's, else the default."""
     if model is not None:
         now = access.model_for(user, model.slug)
-        if now is None or now.pk != model.pk:
-            raise Refused(422, "no_model", _("No such model is available to you."))
+        if now is None or now.pk != model.pk or not door.lets(model.slug):
+            raise _no_model()
         return model
     wanted = conversation.model if conversation else None
     found = access.model_for(user, wanted.slug if wanted else None)
     if found is None:
         found = access.model_for(user, None)  # the conversation's model is gone: the default takes over
+    if found is not None and not door.lets(found.slug):
+        found = next((each for each in access.choices_for(user) if door.lets(each.slug)), None)
     if found is None:
-        raise Refused(422, "no_model", _("No such model is available to you."))
+        raise _no_model()
     return found
+
+
+def _no_model() -> Refused:
+    return Refused(422, "no_model", _("No such model is available to you."))
 
 
 def _leaf(conversation: Conversation) -> Message | None:
@@ -204,15 +207,15 @@ def _first_words(text: str) -> str:
 
 def _with_question(
     user: User, client_id: str, digest: str, model: LanguageModel, home: Conversation, parent: Message | None,
-    text: str, source: str, *, is_new: bool,
+    text: str, door: Door, *, is_new: bool,
 ) -> Plan:  # fmt: skip
     depth = parent.depth + 1 if parent else 0
     question = Message(conversation=home, parent=parent, depth=depth, role=Message.Role.USER, text=text)
     answer = Message(conversation=home, parent=question, depth=depth + 1, role=Message.Role.ASSISTANT)
-    return Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, source)
+    return Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, door)
 
 
-def _again(user: User, *, message: Message, client_id: str, verb: str) -> Sent:
+def _again(user: User, *, message: Message, client_id: str, verb: str, door: Door) -> Sent:
     conversation = message.conversation
 
     def plan(digest: str) -> Plan:
@@ -220,10 +223,10 @@ def _again(user: User, *, message: Message, client_id: str, verb: str) -> Sent:
             raise moved_on()  # the last generation ended while we looked: what it wrote must not be written over
         last = Generation.objects.filter(message=message).order_by("-pk").select_related("model").first()
         same = access.model_for(user, last.model.slug) if last and last.model else None
-        chosen = _model(user, same, conversation)
+        chosen = _model(user, same if same and door.lets(same.slug) else None, conversation, door)
         return Plan(
             user, client_id, digest, chosen, conversation, False, conversation.version, None, message, False,
-            len(message.text), Source.PAGE, leaf_moves=False,
+            len(message.text), door, leaf_moves=False,
         )  # fmt: skip
 
     return _once(user, client_id=client_id, asked=[verb, str(message.uuid)], plan=plan, conversation=conversation)

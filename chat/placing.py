@@ -7,6 +7,7 @@ waits without a hold (chat.waiting); everything else is refused.
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, replace
 
 from django.conf import settings
@@ -15,10 +16,11 @@ from django.db import transaction
 from accounts.models import User
 from accounts.prepared import Insert, execute
 from chat import bell, holds, limit_words
+from chat.doors import Door
 from chat.models import Conversation, Generation, Message
 from providers import access
 from providers.models import LanguageModel
-from usage import quotas
+from usage import metrics, quotas
 from usage.models import Source
 
 _insert_conversation = Insert(Conversation)
@@ -31,6 +33,8 @@ WHERE id = %s AND version = %s AND deleted_at IS NULL
 """
 # So many questions of a person may wait for allowance; the next one is refused.
 MOST_WAITING = 8
+# Where nobody knows how long this model's answers take, those that hold the rest of a limit are over in about this (seconds).
+SETTLES_S = 10.0
 State = Generation.State
 
 
@@ -49,7 +53,7 @@ class Plan:
     answer: Message
     answer_is_new: bool
     start_offset: int
-    source: str
+    door: Door
     leaf_moves: bool = True
     # The model that was asked for, where its limit names another one.
     instead_of: LanguageModel | None = None
@@ -61,7 +65,7 @@ class MovedError(Exception):
 
 def place(plan: Plan, *, now: dt.datetime) -> Generation:
     """The generation as queued, or as waiting. Raises chat.refusals.Refused, MovedError, IntegrityError (somebody was first)."""
-    under = quotas.look(person=plan.user.uuid, key=None, model=plan.model.uuid, now=now)
+    under = quotas.look(person=plan.user.uuid, key=plan.door.key, model=plan.model.uuid, now=now)
     try:
         return _write(plan, under=under, now=now)
     except quotas.LimitReached as reached:
@@ -74,11 +78,22 @@ def place(plan: Plan, *, now: dt.datetime) -> Generation:
             return _write(plan, under=under, now=now)
         except quotas.LimitReached as again:
             refused = again
-    if refused.only_held and plan.source == Source.PAGE and waiting_of(plan.user) < MOST_WAITING:
+    if refused.only_held and plan.door.source == Source.PAGE and waiting_of(plan.user) < MOST_WAITING:
         return _write(plan, under=under, now=now, waits=True)
-    raise limit_words.refusal(
+    told = limit_words.refusal(
         refused, model=plan.model, zone=under.standing.time_zone, currency=under.standing.currency
     )
+    told.retry_after = _returns_in(refused, model=plan.model, now=now) if told.status == 429 else None
+    raise told
+
+
+def _returns_in(refused: quotas.LimitReached, *, model: LanguageModel, now: dt.datetime) -> int | None:
+    """Seconds until it is worth asking again: until the limit's next window, or until running answers have likely settled."""
+    resets = refused.limit.resets_at
+    if refused.only_held:
+        usual = metrics.mean_seconds([model.uuid], now=now).get(model.uuid, SETTLES_S)
+        return max(1, math.ceil(usual))
+    return None if resets is None else max(1, math.ceil((resets - now).total_seconds()))
 
 
 def waiting_of(user: User) -> int:
@@ -89,7 +104,8 @@ def waiting_of(user: User) -> int:
 def _other_model(plan: Plan, refused: quotas.LimitReached) -> LanguageModel | None:
     if refused.only_held or refused.switch_to is None or refused.switch_to == plan.model.uuid:
         return None
-    return access.model_for(plan.user, refused.switch_to)
+    found = access.model_for(plan.user, refused.switch_to)
+    return found if found is not None and plan.door.lets(found.slug) else None
 
 
 def _write(plan: Plan, *, under: quotas.Terms, now: dt.datetime, waits: bool = False) -> Generation:
@@ -146,7 +162,8 @@ def _generation(plan: Plan, *, under: quotas.Terms, now: dt.datetime) -> Generat
         client_id=plan.client_id,
         request_hash=plan.request_hash,
         model=plan.model,
-        source=plan.source,
+        source=plan.door.source,
+        key=plan.door.key,
         team=under.standing.team,
         start_offset=plan.start_offset,
         request={"model": plan.model.slug, **asked},

@@ -15,7 +15,7 @@ from django.http import Http404
 from accounts.models import User
 from accounts.prepared import Prepared, fetch
 from chat import prompts, rendering
-from chat.models import ACTIVE, Conversation, Generation, Message
+from chat.models import ACTIVE, Conversation, Delta, Generation, Message
 
 # A message's text is read for a prompt while it can matter: this many messages, and this many characters a token of window.
 PROMPT_MESSAGES = 2_000
@@ -76,6 +76,11 @@ def binned_for(user: User, uuid: object) -> Conversation:
     return _only(rows)
 
 
+def mine_or_binned(user: User, uuid: object) -> Conversation:
+    """The person's own conversation, wherever it is."""
+    return _only(Conversation.objects.select_related("leaf", "model").filter(user=user, uuid=_uuid(uuid)))
+
+
 def message_for(user: User, uuid: object) -> Message:
     """A message of the person's own conversation."""
     row: Message | None = _message.first(user.pk, _uuid(uuid))
@@ -97,8 +102,11 @@ def _only(rows: QuerySet[T]) -> T:
     return row
 
 
-def conversation_list(user: User, *, cursor: str = "", limit: int = 40) -> Listing:
-    """The person's conversations, newest first; each has `.running`. A cursor that can't be read starts from the top."""
+def conversation_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False) -> Listing:
+    """The person's conversations, newest first; each has `.running`. A cursor that can't be read starts from the top.
+
+    `full`: with their models and newest messages.
+    """
     active = Generation.objects.filter(conversation=OuterRef("pk"), state__in=ACTIVE)
     rows = Conversation.objects.filter(user=user, deleted_at=None).annotate(running=Exists(active))
     rows = rows.order_by("-updated_at", "-id")
@@ -106,16 +114,16 @@ def conversation_list(user: User, *, cursor: str = "", limit: int = 40) -> Listi
         moment, number = position
         # The first half alone finds the place in the index; the second sorts out what has the very same time.
         rows = rows.filter(updated_at__lte=moment).exclude(updated_at=moment, id__gte=number)
-    return _page(rows, key="updated_at", limit=limit)
+    return _page(rows.select_related("leaf", "model") if full else rows, key="updated_at", limit=limit)
 
 
-def bin_list(user: User, *, cursor: str = "", limit: int = 40) -> Listing:
-    """The person's deleted conversations, the last deleted first."""
+def bin_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False) -> Listing:
+    """The person's deleted conversations, the last deleted first. `full`: with their models and newest messages."""
     rows = Conversation.objects.filter(user=user, deleted_at__isnull=False).order_by("-deleted_at", "-id")
     if position := _read_cursor(cursor):
         moment, number = position
         rows = rows.filter(deleted_at__lte=moment).exclude(deleted_at=moment, id__gte=number)
-    return _page(rows, key="deleted_at", limit=limit)
+    return _page(rows.select_related("leaf", "model") if full else rows, key="deleted_at", limit=limit)
 
 
 def _page(rows: QuerySet[Conversation], *, key: str, limit: int) -> Listing:
@@ -247,6 +255,18 @@ def turns_for(generation: Generation, *, context_window: int) -> tuple[list[prom
             if room < 0:
                 return turns[::-1], length - read
     return turns[::-1], length - read
+
+
+_PIECES = "SELECT text FROM chat_delta WHERE generation_id = %s AND kind = %s ORDER BY seq"
+
+
+def text_so_far(generation: Generation) -> str:
+    """The answer's text as it stands: what is stored, or, while it is written, what it began with and the live text since."""
+    message = generation.message
+    if not generation.active:
+        return message.text
+    pieces = fetch(_PIECES, generation.pk, Delta.Kind.TEXT)
+    return message.text[: generation.start_offset] + "".join(piece for (piece,) in pieces)
 
 
 def _short_path(generation: Generation, *, start: int) -> list[prompts.Turn]:

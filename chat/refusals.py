@@ -16,6 +16,8 @@ class Refused(Exception):
     code: str
     message: str
     extra: dict[str, Any] = field(default_factory=dict)
+    # Of a 429: so many seconds until it is worth asking again; None: nobody can say.
+    retry_after: int | None = None
 
     def __str__(self) -> str:
         return f"{self.code}: {self.message}"

@@ -130,6 +130,12 @@ class Watcher:
         self.answers.setdefault(str(row.uuid), queries.expected(row))
         self._some.set()
 
+    def follow(self, row: Generation) -> None:
+        """Begins to watch an answer for whoever listens and then asks anew what it may see. For any thread; message is loaded."""
+        if self._thread is not None:
+            self.answers.setdefault(str(row.uuid), queries.expected(row))
+            self._some.set()
+
     # --- for a thread with a database connection ------------------------------------------------------------------------
 
     def admit(self, ticket: Ticket) -> LiveAnswer | None:

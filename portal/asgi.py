@@ -17,6 +17,7 @@ from portal.wsgi import application as django_application
 
 # isort: split
 # After portal.wsgi: importing it makes Django ready, and these import models.
+from api import waiting
 from chat import web
 from chat.live_app import application as live_application
 
@@ -87,6 +88,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     if not _start.done:
         await _start()
+    if waiting.concerns(scope):
+        await waiting.application(scope, receive, send, django=guard)
+        return
     if not scope["path"].startswith("/live/"):
         await guard(scope, receive, send)
         return

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -18,13 +19,15 @@ from django.conf import settings
 
 from accounts.models import Organisation
 from accounts.prepared import fetch, marks
-from usage import periods
+from usage import periods, tariffs
 from usage.limit_models import NOBODY, TIMELESS, AtLimit, Scope, Unit
+from usage.tariffs import Tariff
 
 PERSONAL = (Scope.PERSON, Scope.MEMBER, Scope.EACH)
 """Of these one applies: the first that there is."""
 
 # One statement for everything that a reservation has to know; one row at least, because there is an organisation.
+# A limit in money comes with the prices of the model that is asked for.
 _SUBJECT = "CASE WHEN q.scope IN ('member', 'each') THEN {person} ELSE q.subject END"
 _APPLY = """
 SELECT o.time_zone, o.currency, o.instructions, o.language,
@@ -32,7 +35,8 @@ SELECT o.time_zone, o.currency, o.instructions, o.language,
     q.id, q.uuid, q.scope, q.subject_name, q.unit, q.period, q.of_models, q.amount, q.at_limit, q.switch_to, {subject},
     p.id, p.starts_at, p.ends_at, p.used, p.held,
     (SELECT SUM(g.amount) FROM usage_quotagrant g
-        WHERE g.quota_id = q.id AND g.subject = {subject} AND g.starts_at <= {now} AND g.until > {now}), q.subject
+        WHERE g.quota_id = q.id AND g.subject = {subject} AND g.starts_at <= {now} AND g.until > {now}), q.subject,
+    CASE WHEN q.unit = 'cost' THEN {prices} END
 FROM accounts_organisation o
 LEFT JOIN usage_quota q ON q.removed_at IS NULL AND q.enabled AND q.subject IN (
     SELECT {nobody} UNION ALL SELECT {person} UNION ALL SELECT {key} UNION ALL
@@ -113,18 +117,20 @@ class Standing:
     team_name: str
     limits: tuple[Limit, ...]
     overridden: tuple[Limit, ...]
+    # What the model that was asked for costs, where it was named and any of the limits is in money.
+    tariff: Tariff | None = None
 
     def for_model(self, model: UUID | None) -> tuple[Limit, ...]:
         """Those that a call of this model counts into."""
         return tuple(limit for limit in self.limits if limit.covers(model))
 
 
-def standing(*, person: UUID | None, key: UUID | None = None, now: dt.datetime) -> Standing:
-    """All that applies to this person (with this key) now, in one statement."""
-    rows = _rows(person=person, key=key, now=now)
+def standing(*, person: UUID | None, key: UUID | None = None, model: UUID | None = None, now: dt.datetime) -> Standing:
+    """All that applies to this person (with this key) now, and what this model costs, in one statement."""
+    rows = _rows(person=person, key=key, model=model, now=now)
     if not rows:  # a restore or a test emptied the table
         Organisation.get()
-        rows = _rows(person=person, key=key, now=now)
+        rows = _rows(person=person, key=key, model=model, now=now)
     first = rows[0]
     zone_name = first[0] or settings.TIME_ZONE
     tz = periods.zone(zone_name)
@@ -142,6 +148,7 @@ def standing(*, person: UUID | None, key: UUID | None = None, now: dt.datetime) 
         team_name=first[5] or "",
         limits=tuple(sorted(chosen, key=_order)),
         overridden=tuple(sorted((limit for limit in found if id(limit) not in kept), key=_order)),
+        tariff=next((tariffs.read(row[24]) for row in rows if row[10] == Unit.COST), None) if model else None,
     )
 
 
@@ -178,8 +185,9 @@ class _Statement:
     order: tuple[str, ...]
 
 
+@cache
 def _made() -> _Statement:
-    whole = _APPLY.replace("{paying}", _PAYING).replace("{subject}", _SUBJECT)
+    whole = _APPLY.replace("{paying}", _PAYING).replace("{subject}", _SUBJECT).replace("{prices}", tariffs.prices())
     order: list[str] = []
     text = ""
     while whole:
@@ -193,12 +201,10 @@ def _made() -> _Statement:
     return _Statement(text, tuple(order))
 
 
-_STATEMENT = _made()
-
-
-def _rows(*, person: UUID | None, key: UUID | None, now: dt.datetime) -> list[tuple[Any, ...]]:
-    who = {"person": person or NOBODY, "key": key or NOBODY, "nobody": NOBODY, "now": now}
-    return fetch(_STATEMENT.text, *[who[name] for name in _STATEMENT.order])
+def _rows(*, person: UUID | None, key: UUID | None, model: UUID | None, now: dt.datetime) -> list[tuple[Any, ...]]:
+    given = {"person": person, "key": key, "model": model, "nobody": NOBODY, "now": now}
+    statement = _made()
+    return fetch(statement.text, *[given[name] or NOBODY for name in statement.order])
 
 
 def _limit(row: tuple[Any, ...], *, tz: Any, now: dt.datetime) -> Limit:

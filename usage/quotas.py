@@ -14,12 +14,13 @@ from dataclasses import dataclass, field, replace
 from django.db import connection
 
 from accounts.prepared import Insert, fetch, marks
-from usage import bills, counters, entries, limits
+from usage import counters, entries, limits, tariffs
 from usage.counters import Taking
 from usage.entries import Held
 from usage.limit_models import Unit
 from usage.limits import Limit, Standing
 from usage.models import Invocation, LedgerEntry, Reservation, ReservationLine
+from usage.tariffs import Tariff
 
 _insert = Insert(Reservation)
 _insert_lines = Insert(ReservationLine)
@@ -64,7 +65,7 @@ class Terms:
     standing: Standing
     model: uuid.UUID | None
     limits: tuple[Limit, ...]
-    tariff: bills.Tariff | None = None
+    tariff: Tariff | None = None
 
     @property
     def most_output(self) -> int | None:
@@ -92,15 +93,16 @@ class LimitReached(Exception):
 
 
 def look(*, person: uuid.UUID | None, key: uuid.UUID | None, model: uuid.UUID | None, now: dt.datetime) -> Terms:
-    """What applies to this person and model now. One statement, and the prices where a limit in money applies."""
-    return terms(limits.standing(person=person, key=key, now=now), model=model, now=now)
+    """What applies to this person and model now, in one statement; with the prices where a limit in money applies."""
+    standing = limits.standing(person=person, key=key, model=model, now=now)
+    return Terms(standing, model, standing.for_model(model), standing.tariff)
 
 
 def terms(standing: Standing, *, model: uuid.UUID | None, now: dt.datetime) -> Terms:
     """The same for another model, without reading the limits again."""
     mine = standing.for_model(model)
     money = any(limit.unit == Unit.COST for limit in mine)
-    return Terms(standing, model, mine, bills.tariff(model, at=now) if money else None)
+    return Terms(standing, model, mine, tariffs.of(model, at=now) if money else None)
 
 
 # --- before the call ----------------------------------------------------------------------------------------------------
@@ -165,7 +167,7 @@ def _takings(hold: Hold, *, under: Terms) -> list[Taking]:
     return found
 
 
-def _amount(limit: Limit, hold: Hold, *, tariff: bills.Tariff | None) -> int:
+def _amount(limit: Limit, hold: Hold, *, tariff: Tariff | None) -> int:
     if limit.unit == Unit.COST:
         if tariff is None or not tariff.known:
             if limit.soft(hold.model):
@@ -198,7 +200,7 @@ def _smaller(hold: Hold, takings: list[Taking], *, under: Terms) -> tuple[Hold, 
     return shorter, [taking for taking in again if taking.amount]
 
 
-def _longest(hold: Hold, taking: Taking, *, tariff: bills.Tariff | None) -> int:
+def _longest(hold: Hold, taking: Taking, *, tariff: Tariff | None) -> int:
     """The longest answer with which this hold fits into what is not used yet; below 0 when none does."""
     room = taking.limit.cap - taking.limit.used
     if taking.limit.unit == Unit.TOKENS:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from api.v1 import auth, keys, me, usage
+from api.v1 import ask, auth, conversations, generations, keys, me, messages, models, usage
 
 app_name = "v1"
 urlpatterns: list[URLPattern] = [
     path("auth/token/", auth.SignIn.as_view(), name="token"),
     path("auth/token/refresh/", auth.Refresh.as_view(), name="token_refresh"),
     path("auth/token/revoke/", auth.Revoke.as_view(), name="token_revoke"),
+    path("ask/", ask.Ask.as_view(), name="ask"),
+    path("conversations/", conversations.Conversations.as_view(), name="conversations"),
+    path("conversations/<uuid:uuid>/", conversations.Conversation.as_view(), name="conversation"),
+    path("conversations/<uuid:uuid>/restore/", conversations.Restore.as_view(), name="conversation_restore"),
+    path("conversations/<uuid:uuid>/messages/", messages.Messages.as_view(), name="messages"),
+    path("messages/<uuid:uuid>/edit/", messages.Edit.as_view(), name="message_edit"),
+    path("messages/<uuid:uuid>/regenerate/", messages.Regenerate.as_view(), name="message_regenerate"),
+    path("messages/<uuid:uuid>/continue/", messages.Continue.as_view(), name="message_continue"),
+    path("messages/<uuid:uuid>/retry/", messages.Retry.as_view(), name="message_retry"),
+    path("generations/<uuid:uuid>/", generations.Generation.as_view(), name="generation"),
+    path("generations/<uuid:uuid>/cancel/", generations.Cancel.as_view(), name="generation_cancel"),
+    path("models/", models.Models.as_view(), name="models"),
     path("usage/", usage.Usage.as_view(), name="usage"),
     path("quotas/", usage.Quotas.as_view(), name="quotas"),
     path("me/", me.Me.as_view(), name="me"),

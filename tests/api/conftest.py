@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import api_keys
 from accounts.models import User
+from chat import live_out, writer
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import ADDRESS, bearer, signed_in
 
@@ -21,6 +22,13 @@ Call = Callable[..., Any]
 @pytest.fixture
 def ada(db: None) -> User:
     return User.objects.create_user("ada@example.com", PASSWORD, name="Ada")
+
+
+@pytest.fixture
+def a_worker_in_this_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What closes connections that are stale would close the test's own transaction."""
+    for module in (live_out, writer):
+        monkeypatch.setattr(module, "close_old_connections", lambda: None)
 
 
 @pytest.fixture

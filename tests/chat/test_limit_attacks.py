@@ -11,13 +11,14 @@ from django.db.models import Q
 
 from accounts.models import User
 from chat import endings, messages, recovery, waiting
+from chat.doors import Door
 from chat.models import Delta, Generation
 from providers.models import LanguageModel
 from tests.chat import scene
 from tests.chat.scene import Hands, State, ask
 from tests.usage import making
 from usage import estimates, proof
-from usage.models import LedgerEntry, QuotaPeriod, Reservation
+from usage.models import LedgerEntry, QuotaPeriod, Reservation, Source
 
 pytestmark = pytest.mark.django_db
 
@@ -29,7 +30,7 @@ def test_of_sixty_four_who_ask_at_once_for_the_budget_of_one_one_gets_it(ada: Us
     def send() -> str:
         user = User.objects.get(pk=ada.pk)
         try:
-            sent = messages.send(user, text="Why?", client_id=scene.new_id(), source="api")
+            sent = messages.send(user, text="Why?", client_id=scene.new_id(), door=Door(Source.API))
         except messages.Refused as refused:
             return refused.code
         return sent.generation.state

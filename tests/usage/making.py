@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 
 from accounts.models import Membership, Organisation, Team, User
+from providers.models import LanguageModel, ModelRoute, Price, Provider
 from usage import limits, quotas
 from usage.limit_models import NOBODY, Quota, QuotaPeriod
 from usage.models import Invocation
@@ -37,6 +38,17 @@ def limit(
         scope=scope, subject=whom, unit=unit, period=period, amount=amount, of_models=models, models_key="".join(models),
         **more,
     )  # fmt: skip
+
+
+def priced_model(input_micro: int = 1_000_000) -> uuid.UUID:
+    """A model at one provider whose price is in the organisation's currency."""
+    made = LanguageModel.objects.create(slug="priced", name="Priced", enabled=True)
+    route = ModelRoute.objects.create(model=made, provider=Provider.objects.create(name="Pro"), upstream_name="priced")
+    Price.objects.create(
+        model=made, provider=route.provider, currency=Organisation.get().currency, input_micro=input_micro,
+        effective_from=NOW - dt.timedelta(days=1),
+    )  # fmt: skip
+    return made.uuid
 
 
 def in_zone(name: str) -> None:

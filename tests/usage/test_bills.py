@@ -13,7 +13,7 @@ from accounts.models import Organisation
 from providers.models import LanguageModel, ModelRoute, Price, Provider
 from tests.usage import making
 from tests.usage.making import NOW
-from usage import bills, pricing
+from usage import pricing, tariffs
 from usage.models import ExchangeRate
 
 pytestmark = pytest.mark.django_db
@@ -40,7 +40,7 @@ def test_the_dearest_way_counts_and_it_is_one_statement(django_assert_num_querie
     price(made, "A", input_micro=1_000_000, output_micro=2_000_000)
     price(made, "B", input_micro=3_000_000, output_micro=1_000_000, per_call_micro=7)
     with django_assert_num_queries(1):
-        tariff = bills.tariff(made.uuid, at=NOW)
+        tariff = tariffs.of(made.uuid, at=NOW)
     assert tariff.most(input=100, output=0) == 307
     assert tariff.most(input=0, output=100) == 200
 
@@ -51,20 +51,20 @@ def test_the_price_of_the_moment_counts_in_the_organisations_currency() -> None:
     made = model("A")
     price(made, "A", input_micro=1_000_000)
     price(made, "A", since=NOW, input_micro=2_000_000)
-    assert not bills.tariff(made.uuid, at=NOW).known
+    assert not tariffs.of(made.uuid, at=NOW).known
     ExchangeRate.objects.create(currency="USD", into="CNY", rate_micro=7_000_000, effective_from=BEGIN)
-    assert bills.tariff(made.uuid, at=NOW).most(input=10, output=0) == 140
-    assert bills.tariff(made.uuid, at=NOW - dt.timedelta(seconds=1)).most(input=10, output=0) == 70
+    assert tariffs.of(made.uuid, at=NOW).most(input=10, output=0) == 140
+    assert tariffs.of(made.uuid, at=NOW - dt.timedelta(seconds=1)).most(input=10, output=0) == 70
 
 
 def test_one_way_without_a_price_is_enough_not_to_know() -> None:
     making.in_zone("")
     made = model("A", "B")
     price(made, "A", input_micro=1)
-    assert not bills.tariff(made.uuid, at=NOW).known
+    assert not tariffs.of(made.uuid, at=NOW).known
     ModelRoute.objects.filter(provider__name="B").update(enabled=False)
-    assert bills.tariff(made.uuid, at=NOW).known
-    assert not bills.tariff(None, at=NOW).known
+    assert tariffs.of(made.uuid, at=NOW).known
+    assert not tariffs.of(None, at=NOW).known
 
 
 @given(
@@ -75,7 +75,7 @@ def test_whatever_a_call_within_the_hold_takes_it_costs_no_more_than_was_held(
     micro: tuple[int, int, int, int], call: int, rate: int, size: tuple[int, int], parts: tuple[float, ...]
 ) -> None:
     row = pricing.PriceRow(making.new(), "USD", *micro, call, 0, 0)
-    most = bills.Tariff(((row, rate),)).most(input=size[0], output=size[1])
+    most = tariffs.Tariff(((row, rate),)).most(input=size[0], output=size[1])
     taken, made = int(size[0] * parts[0]), int(size[1] * parts[1])
     cost = pricing.cost_micro(
         row, input=taken, cached=int(taken * parts[2]), output=made, reasoning=int(made * parts[3])

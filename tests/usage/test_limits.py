@@ -171,7 +171,7 @@ def test_the_statement_finds_counters_by_their_index(django_assert_num_queries: 
         )
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN QUERY PLAN " + limits._STATEMENT.text, [NOBODY.hex] * len(limits._STATEMENT.order))
+            cursor.execute("EXPLAIN QUERY PLAN " + limits._made().text, [NOBODY.hex] * len(limits._made().order))
             plan = " / ".join(row[3] for row in cursor.fetchall())
         assert "SCAN i" not in plan, plan
     with django_assert_num_queries(1):

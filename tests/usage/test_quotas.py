@@ -255,17 +255,17 @@ def test_a_title_is_no_question_but_its_tokens_count() -> None:
 def test_twelve_limits_cost_two_statements_more_than_none(django_assert_num_queries: DjangoAssertNumQueries) -> None:
     ada, eve = making.person("ada"), making.person("eve")
     making.in_zone("UTC")
-    sales = making.team("Sales", ada)
-    kinds = [(unit, period) for unit in ("requests", "tokens") for period in ("minute", "day", "month")]
+    sales, priced = making.team("Sales", ada), making.priced_model()
+    kinds = [(unit, period) for unit in ("requests", "tokens", "cost") for period in ("day", "month")]
     for scope, subject in (("person", ada), ("team", sales)):
         for unit, period in kinds:
             making.limit(100_000, unit, period, scope=scope, subject=subject)
-    reserve(hold(ada))
+    reserve(hold(ada, model=priced))
     assert QuotaPeriod.objects.count() == 12
     for user, statements in ((eve, 2), (ada, 4)):  # the look and the hold; the counters and the lines
-        given = hold(user)
+        given = hold(user, model=priced)
         with django_assert_num_queries(statements):
-            under = quotas.look(person=given.person, key=None, model=None, now=NOW)
+            under = quotas.look(person=given.person, key=None, model=priced, now=NOW)
             quotas.reserve(given, under=under, now=NOW)
 
 

@@ -1,0 +1,91 @@
+"""What the addresses that ask have in common: whose door it is, which model is meant, and what makes a repeat a repeat.
+
+The verbs are the pages' own (chat.messages). Decides nothing that they decide.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from accounts import clock, house_rules
+from accounts.authentication import Principal
+from accounts.models import Organisation
+from api import errors, shapes
+from api.resource import Body
+from chat import queries
+from chat.doors import Door
+from chat.messages import Sent, new_client_id
+from chat.watch import watcher
+from providers import access
+from providers.models import LanguageModel
+from usage.models import Source
+
+LONGEST_KEY = 200
+AWAIT = "X-Await"
+"""For api.waiting, never for the client: the generation to wait for, how long, and beyond which character there is news."""
+
+
+class Asking(Body):
+    """The fields of every body that asks a model."""
+
+    model = serializers.CharField(required=False, allow_null=True, max_length=200, trim_whitespace=False)
+
+
+class AskingText(Asking):
+    """A question. How long it may be chat.messages says."""
+
+    text = serializers.CharField(trim_whitespace=False, allow_blank=True)
+
+
+def door_of(principal: Principal) -> Door:
+    """Where a question of this credential comes in. Raises a 403 while its person has not agreed to the house rules."""
+    key = principal.key
+    if key is None and house_rules.to_read(principal.user(), organisation=Organisation.get()):
+        raise errors.Problem(403, "house_rules", _("Agree to the house rules in the browser first."))
+    return Door(Source.API, None if key is None else key.uuid, principal.model_names)
+
+
+def model_of(principal: Principal, slug: str | None) -> LanguageModel | None:
+    """The model that a body names; None: the verb chooses. Raises a 422 for one that may not be used."""
+    if not slug:
+        return None
+    found = access.model_for(principal.user(), slug)
+    if found is None or (principal.model_names is not None and found.slug not in principal.model_names):
+        raise errors.Problem(422, "no_model", _("No such model is available to you."))
+    return found
+
+
+def client_id_of(request: Request) -> str:
+    """What makes a repeat a repeat: the header Idempotency-Key, of any characters; without it every request is a new one."""
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return new_client_id()
+    if not 1 <= len(given) <= LONGEST_KEY:
+        raise errors.Problem(400, "bad_idempotency_key", _("Idempotency-Key must have 1 to 200 characters."))
+    return f"api:{hashlib.sha256(given.encode('latin-1', 'replace')).hexdigest()[:56]}"
+
+
+def accepted(request: Request, sent: Sent, *, wait: float = 0.0) -> Response:
+    """202: the rows as they are now, and where the answer will be. With `wait` the answer is awaited first (api.waiting)."""
+    row = sent.generation
+    row.conversation, row.message = sent.conversation, sent.answer
+    body = shown(request, row)
+    if sent.question is not None:
+        body["question"] = str(sent.question.uuid)
+    response = Response(body, status=202 if row.active else 200)
+    response["Location"] = f"/api/v1/generations/{row.uuid}/"
+    if row.active and wait:
+        watcher.follow(row)
+        response[AWAIT] = f"{row.uuid};{wait:g};"
+    return response
+
+
+def shown(request: Request, row: Any, *, after: int = 0) -> dict[str, Any]:
+    """A generation as it stands, in the reader's language. Conversation, message and model are loaded."""
+    return shapes.generation(row, text=queries.text_so_far(row), after=after, now=clock.now())

@@ -1,0 +1,47 @@
+"""The shortest way: a question in, the answer out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import asking
+from api.asking import AskingText
+from api.credentials import principal_of
+from api.resource import Resource
+from chat import messages, queries
+
+WAIT_S, LONGEST_WAIT_S = 30, 55
+
+
+class Question(AskingText):
+    """`wait`: so many seconds the answer may be awaited; 0: not at all."""
+
+    conversation = serializers.UUIDField(required=False, allow_null=True)
+    wait = serializers.FloatField(min_value=0, max_value=LONGEST_WAIT_S, default=WAIT_S)
+
+
+class Ask(Resource):
+    """POST {text, conversation?, model?, wait?} → 200 with the answer, or 202 with the address where it will be.
+
+    A repeat with the same Idempotency-Key gets the same answer; without that header it is another question.
+    """
+
+    scopes: ClassVar = {"POST": "chat"}
+
+    def post(self, request: Request) -> Response:
+        principal = principal_of(request)
+        door, given = asking.door_of(principal), Question.read(request)
+        user, home = principal.user(), given.get("conversation")
+        sent = messages.send(
+            user,
+            text=given["text"],
+            client_id=asking.client_id_of(request),
+            conversation=queries.conversation_for(user, home) if home else None,
+            model=asking.model_of(principal, given.get("model")),
+            door=door,
+        )
+        return asking.accepted(request, sent, wait=given["wait"])

@@ -1,0 +1,55 @@
+"""An answer from its question to its end: how it stands, what came since, and stopping it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from api import asking
+from api.asking import AWAIT
+from api.credentials import principal_of
+from api.resource import Body, Resource
+from api.v1.ask import LONGEST_WAIT_S
+from chat import messages, queries
+from chat.watch import watcher
+
+
+class Look(Body):
+    """`?after=`: characters that are known already. `?wait=`: so many seconds news may be awaited."""
+
+    after = serializers.IntegerField(min_value=0, max_value=2**31, default=0)
+    wait = serializers.FloatField(min_value=0, max_value=LONGEST_WAIT_S, default=0)
+
+
+class Generation(Resource):
+    """GET → the answer as it stands; with `wait` at once where there is news, else as soon as there is. A repeat changes nothing."""
+
+    scopes: ClassVar = {"GET": "chat"}
+
+    def get(self, request: Request, uuid: uuid.UUID) -> Response:
+        asked = Look(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        after, wait = asked.validated_data["after"], asked.validated_data["wait"]
+        row = queries.generation_for(principal_of(request).user(), uuid)
+        body = asking.shown(request, row, after=after)
+        response = Response(body)
+        if wait and row.active and not body["text"]:
+            watcher.follow(row)
+            response[AWAIT] = f"{row.uuid};{wait:g};{after}"
+        return response
+
+
+class Cancel(Resource):
+    """POST → 202: the answer is being stopped; what was written is kept. A repeat, or too late: 202, nothing happens."""
+
+    scopes: ClassVar = {"POST": "chat"}
+
+    def post(self, request: Request, uuid: uuid.UUID) -> Response:
+        user = principal_of(request).user()
+        row = queries.generation_for(user, uuid)
+        messages.cancel(user, generation=row)
+        return Response(asking.shown(request, queries.generation_for(user, uuid)), status=202)
