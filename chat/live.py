@@ -77,7 +77,7 @@ def read_ticket(text: str, *, generation: str, session_key: str) -> Ticket | Non
     return ticket if ticket is not None and ticket.expires >= time.time() else None
 
 
-@lru_cache(maxsize=4096)  # a poll comes many times with the same ticket
+@lru_cache(maxsize=1024)  # a poll comes many times with the same ticket
 def _genuine(text: str, generation: str, session_key: str) -> Ticket | None:
     """The ticket if we made it, over or not."""
     found = _TICKET.fullmatch(text)

@@ -244,7 +244,7 @@ def open_poll(path: str, *, query: bytes, cookie: bytes, reply: Reply) -> Poll |
     )
 
 
-@lru_cache(maxsize=2048)  # a poll comes many times with the same cookies
+@lru_cache(maxsize=1024)  # a poll comes many times with the same cookies
 def session_key(cookie: bytes) -> str:
     """The session named in a Cookie header, read Django's own way: another site's odd cookie on this host must not hide ours."""
     return parse_cookie(cookie.decode("latin-1")).get(settings.SESSION_COOKIE_NAME, "")
