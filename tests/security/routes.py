@@ -279,6 +279,12 @@ COLLEAGUES = (
 
 _KEYS = {f"key_{name}": NO for name in ("full", "stranger", "administrator")}
 _OTHERS = dict.fromkeys(("teammate", "stranger", "staff", "key_program", "key_stranger", "token_stranger"), NONE)
+# What is said in a conversation is its owner's, also for administrators.
+_THREAD = api(
+    lacking=("narrow",),
+    **_OTHERS,
+    **dict.fromkeys(("administrator", "key_administrator", "token_administrator"), NONE),
+)
 PROGRAMMING = (
     # The doors of the API look at no credential but the one in the body.
     Group(api(nobody=IN), WRITE, "api/v1/auth/token/ api/v1/auth/token/refresh/ api/v1/auth/token/revoke/"),
@@ -286,6 +292,19 @@ PROGRAMMING = (
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
     Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
+    Group(api(), READ, "api/v1/models/"),
+    Group(api(lacking=("narrow",)), WRITE, "api/v1/ask/"),
+    Group(api(lacking=("narrow",)), (*READ, *WRITE), "api/v1/conversations/"),
+    Group(_THREAD, (*READ, "PATCH", "DELETE"), "api/v1/conversations/<uuid:uuid>/"),
+    Group(_THREAD, (*READ, *WRITE), "api/v1/conversations/<uuid:uuid>/messages/"),
+    Group(_THREAD, READ, "api/v1/generations/<uuid:uuid>/"),
+    Group(
+        _THREAD,
+        WRITE,
+        """api/v1/conversations/<uuid:uuid>/restore/ api/v1/messages/<uuid:uuid>/edit/
+        api/v1/messages/<uuid:uuid>/regenerate/ api/v1/messages/<uuid:uuid>/continue/
+        api/v1/messages/<uuid:uuid>/retry/ api/v1/generations/<uuid:uuid>/cancel/""",
+    ),
     # No key makes or rolls a key, whatever its scopes.
     Group(api(lacking=("narrow", "program"), **_KEYS), WRITE, "api/v1/keys/"),
     Group(api(lacking=("narrow",), **_OTHERS), (*READ, "DELETE"), "api/v1/keys/<uuid:uuid>/"),
@@ -365,6 +384,10 @@ TABLE: tuple[Group, ...] = (
     *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN,
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(
+        ("api/v1/conversations/<uuid:uuid>/messages/", "api/v1/messages/<uuid:uuid>/edit/"),
+        ("application/json", '{"text": "What?"}'),
+    ),
     "api/v1/keys/<uuid:uuid>/roll/": ("application/json", '{"keep_hours": 1}'),
     "setup/people/<uuid:uuid>/rename/": ("application/x-www-form-urlencoded", "name=O&email=elsewhere%40example.com"),
     "setup/audit/export/": ("application/x-www-form-urlencoded", "format=csv"),
