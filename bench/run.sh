@@ -4,6 +4,7 @@
 #   USERS=50 OUT=result.jsonl bench/run.sh --tokens 500 --gap 0
 #   SETTING=redis WEBS=2 WORKERS=2 USERS=200 bench/run.sh          PostgreSQL and Redis (or rabbitmq); their CPU is counted too
 #   HISTORY=1000000 bench/run.sh                                    so many messages are stored before
+#   FROM=/data/portal.sqlite3 bench/run.sh                           on a copy of a database that was made before (people are seeded as always)
 #   SENDS=sends.jsonl bench/run.sh                                  and how long the sends took
 #   FIRST_LIMITS= bench/run.sh                                      with the limits of a fresh portal (1,000 and 200 questions a day)
 #   PROFILE=where.txt USERS=200 bench/run.sh --seconds 30            and where the time goes, from the eighth second on (bench/hot_path.py)
@@ -46,7 +47,7 @@ begin mock.log "$PYTHON" "$BENCH/mock_openai.py" --port "$mock"
 await "http://127.0.0.1:$mock/stats" "$folder/mock.log"
 
 # Nothing of this shell's own settings: a figure must not depend on who measured.
-export FIRST_LIMITS=${FIRST_LIMITS-none} IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
+export FIRST_LIMITS=${FIRST_LIMITS-none} IGNORE_DOTENV=1 DATA_DIR=$folder/data PORT=$web MALLOC_ARENA_MAX=2 MALLOC_MMAP_THRESHOLD_=1048576 MALLOC_TRIM_THRESHOLD_=8388608 CELERY_SKIP_CHECKS=1 PYTHONUNBUFFERED=1
 export PYTHONWARNINGS="ignore:You're running the worker with superuser privileges"
 export OPENAI_BASE_URL=http://127.0.0.1:$mock/v1 OPENAI_API_KEY=x OPENAI_MODELS=mock-gpt
 database=portal_bench_$$
@@ -61,6 +62,7 @@ if [ "$SETTING" != sqlite ]; then
     esac
 fi
 most=$(tr , '\n' <<<"$USERS" | sort -n | tail -1)
+if [ -n "${FROM:-}" ]; then mkdir -p "$DATA_DIR" && cp "$FROM" "$DATA_DIR/portal.sqlite3"; fi
 "$PYTHON" manage.py setup
 "$PYTHON" manage.py seed --people "$most" --sessions "$folder/sessions.json" --yes
 if [ "$HISTORY" -gt 0 ]; then "$PYTHON" manage.py seed --conversations $((HISTORY / 100)) --messages 100 --yes; fi

@@ -26,6 +26,9 @@ import prepare
 from prepare import PYTHON, ROOT, Stop, say
 from supervise import Part, Supervisor
 
+# glibc keeps what a password's hash took (19 MiB, twice) once it has been given back; with a fixed bound it goes back to the system.
+MEMORY = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": "1048576", "MALLOC_TRIM_THRESHOLD_": "8388608"}
+
 HELP = """bin/run: starts the chat (web, worker, and a simulator while no model is connected). Ctrl-C stops all of it.
 
 Settings come from the environment or from the file .env; docs/configuration.md explains each one.
@@ -67,8 +70,8 @@ def main() -> int:
     address = values.get("PUBLIC_URL") or f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else host}:{port}"
     simulator_port = spare_port()
     # The parts read .env themselves; what is passed on here must win over it, so it stands in their environment.
-    shared = os.environ | {"DATA_DIR": str(data), "PORT": str(port), "HOST": host, "MALLOC_ARENA_MAX": "2"}
-    shared |= {"CELERY_SKIP_CHECKS": "1", "PYTHONUNBUFFERED": "1"}
+    shared = os.environ | {"DATA_DIR": str(data), "PORT": str(port), "HOST": host}
+    shared |= MEMORY | {"CELERY_SKIP_CHECKS": "1", "PYTHONUNBUFFERED": "1"}
     # Celery's word about root is about pickled messages; ours are JSON, and a container often knows no other user.
     shared.setdefault("PYTHONWARNINGS", "ignore:You're running the worker with superuser privileges")
     simulated = shared | {"SIMULATOR_URL": f"http://127.0.0.1:{simulator_port}/v1"}

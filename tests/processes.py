@@ -236,6 +236,8 @@ class Site:
             "CELERY_SKIP_CHECKS": "1",
             "PYTHONUNBUFFERED": "1",
             "MALLOC_ARENA_MAX": "2",
+            "MALLOC_MMAP_THRESHOLD_": "1048576",
+            "MALLOC_TRIM_THRESHOLD_": "8388608",
             "ADMIN_EMAIL": "admin@example.com",
             "ADMIN_PASSWORD": PASSWORD,
             "DRAIN_S": "3",
