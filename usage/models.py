@@ -13,9 +13,11 @@ from django.utils.translation import gettext_lazy as _
 from providers.models import History
 from usage.ledger_models import LedgerEntry
 from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
+from usage.line_models import CallLine
 from usage.sources import Source
 
 __all__ = [
+    "CallLine",
     "ExchangeRate",
     "Invocation",
     "LedgerEntry",
@@ -112,7 +114,7 @@ class Invocation(models.Model):
     queue_ms = models.PositiveIntegerField(null=True)
     ttft_ms = models.PositiveIntegerField(null=True, help_text="From the call's start to its first text.")
     duration_ms = models.PositiveIntegerField(default=0, help_text="From the question to the end.")
-    outcome = models.CharField(max_length=16, help_text="done, failed, cancelled or interrupted")
+    outcome = models.CharField(max_length=16, help_text="done, failed, cancelled, interrupted or refused")
     error_kind = models.CharField(max_length=32, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
@@ -137,6 +139,16 @@ class Invocation(models.Model):
         indexes = (
             models.Index(fields=["-created_at"], name="invocation_time"),
             models.Index(fields=["person", "-created_at"], name="invocation_person"),
+            models.Index(fields=["team", "-created_at"], name="invocation_team"),
+            models.Index(fields=["model", "-created_at"], name="invocation_model"),
+            models.Index(fields=["key", "-created_at"], condition=models.Q(key__isnull=False), name="invocation_key"),
+            # What did not end well is little of it all, and what one looks for.
+            models.Index(
+                fields=["outcome", "-created_at"], condition=~models.Q(outcome="done"), name="invocation_outcome"
+            ),
+            models.Index(
+                fields=["error_kind", "-created_at"], condition=~models.Q(error_kind=""), name="invocation_error"
+            ),
         )
 
     def __str__(self) -> str:
