@@ -82,6 +82,8 @@ ONESELF = (
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
     Group(OWNERS, WRITE, "me/sign-ins/<uuid:number>/end/"),
     Group(MANAGERS, READ, "me/team/ me/team/<uuid:uuid>/"),
+    Group(MANAGERS, READ, "me/team/<uuid:team>/calls/ me/team/<uuid:team>/calls/<uuid:request_id>/"),
+    Group(MANAGERS, WRITE, "me/team/<uuid:team>/calls/export/"),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
     Group(Policy(DOOR, DOOR, DOOR, DOOR, DOOR, DOOR), WRITE, "me/sign-ins/end/"),
     Group(SIGNED_IN, FORM, "accounts/password/change/", loose=True, always=True),
@@ -203,6 +205,10 @@ ADMINISTRATION = (
     # It gives rights: superusers only.
     Group(SETUP, WRITE, "setup/company-sign-in/<uuid:uuid>/staff/", without=("accounts.view_user",), confirmed=True),
     Group(SETUP, FORM, "setup/company-sign-in/<uuid:uuid>/remove/", needs=("accounts.delete_ssoconnection",)),
+    Group(SETUP, FORM, "setup/alerts/", needs=("portal.change_alertsettings",)),
+    Group(SETUP, WRITE, "setup/alerts/test/ setup/alerts/<uuid:uuid>/again/", needs=("portal.change_alertsettings",)),
+    Group(SETUP, READ, "setup/calls/ setup/calls/<uuid:request_id>/", needs=("usage.view_invocation",)),
+    Group(SETUP, WRITE, "setup/calls/export/", needs=("usage.view_invocation",)),
     Group(SETUP, READ, "setup/audit/", needs=("accounts.view_auditevent",)),
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
     # Superusers only: no permission of staff is enough.
@@ -315,6 +321,8 @@ PROGRAMMING = (
         "api/v1/keys/<uuid:uuid>/roll/",
     ),
     Group(PUBLIC, READ, "health/live health/ready", always=True),
+    # Whoever has no token of the setting: there is no such page.
+    Group(NEVER, READ, "metrics"),
 )
 """The API and what machines ask."""
 
