@@ -26,10 +26,10 @@ def bring_up(*, now: dt.datetime) -> Counts:
     with transaction.atomic():
         row = Tally.objects.select_for_update().order_by("pk").first()
         if row is None:
-            newest = Invocation.objects.aggregate(n=Max("pk"))["n"] or 0
-            Tally.objects.create(pk=1, upto=newest)
+            newest = Invocation.every.aggregate(n=Max("pk"))["n"] or 0
+            Tally.objects.get_or_create(pk=1, defaults={"upto": newest})
             return {}
-        rows = Invocation.objects.filter(pk__gt=row.upto, pk__lte=row.upto + MOST)
+        rows = Invocation.every.filter(pk__gt=row.upto, pk__lte=row.upto + MOST)
         fresh = rows.filter(finished_at__gte=now - LAG).aggregate(n=Min("pk"))["n"]
         rows = rows if fresh is None else rows.filter(pk__lt=fresh)
         upto = rows.aggregate(n=Max("pk"))["n"]

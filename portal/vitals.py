@@ -72,7 +72,7 @@ def look(*, now: dt.datetime) -> Vitals:
 
 def recent_failures(*, now: dt.datetime) -> tuple[int, int]:
     """Of the answers that ended within the last minutes: how many there were, and how many of them failed for no fault of the asker's."""
-    rows = Invocation.objects.filter(created_at__gt=now - RECENT).exclude(outcome__in=("refused", "cancelled"))
+    rows = Invocation.objects.filter(created_at__gt=now - RECENT).exclude(outcome="cancelled")
     found = rows.aggregate(every=Count("pk"), bad=Count("pk", filter=Q(outcome__in=("failed", "interrupted"))))
     return found["every"], found["bad"]
 

@@ -56,7 +56,7 @@ class Life:
 
 def of(request_id: UUID, *, currency: str) -> Life | None:
     """The call with this id; None when there was none. Six or seven queries, however long its life was."""
-    call = Invocation.objects.filter(request_id=request_id).first()
+    call = Invocation.every.filter(request_id=request_id).first()
     hold = Reservation.objects.filter(request_id=request_id).first()
     if call is None and hold is None:
         return None

@@ -8,12 +8,10 @@ from uuid import UUID
 
 from accounts.prepared import Insert
 from usage.line_models import CallLine
-from usage.models import Invocation, Source
+from usage.models import REFUSED, Invocation, Source
 
-__all__ = ["CallLine", "Kind", "refuse", "write"]
+__all__ = ["REFUSED", "CallLine", "Kind", "refuse", "write"]
 Kind = CallLine.Kind
-REFUSED = "refused"
-"""The outcome of a question that never became a call. It took nothing and has no hold."""
 _insert = Insert(CallLine)
 _insert_call = Insert(Invocation, or_ignore=True)
 

@@ -118,7 +118,7 @@ def cursor(given: QueryDict) -> Cursor | None:
 
 def find(search: Search, *, team: uuid.UUID | None = None, before: Cursor | None = None, most: int = PAGE) -> Page:
     """The newest `most` calls below the cursor that fit; with `team` only what that team pays for. Two or three queries."""
-    rows = _below(_in_time(Invocation.objects.all(), search=search), before=before)
+    rows = _below(_in_time(Invocation.every.all(), search=search), before=before)
     first, others = _conditions(search, team=team)
     rows = rows.filter(first)
     floor = None

@@ -166,7 +166,7 @@ def _name_of(search: Search) -> str:
     """Who is meant, where an id is asked for."""
     if not call_search.is_id(search.person):
         return ""
-    rows = Invocation.objects.filter(person=search.person).order_by("-created_at")
+    rows = Invocation.every.filter(person=search.person).order_by("-created_at")
     return rows.values_list("person_name", flat=True).first() or ""
 
 

@@ -6,6 +6,7 @@ No foreign key leaves this room: rows outlive conversations and people, so perso
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -95,8 +96,22 @@ class ReservationLine(models.Model):
         return f"{self.reservation_id} takes {self.amount} of {self.period_id}"
 
 
+REFUSED = "refused"
+"""The outcome of a question that never became a call."""
+
+
+class Calls(models.Manager["Invocation"]):
+    """Calls: what was refused is none, and no sum counts it."""
+
+    def get_queryset(self) -> models.QuerySet[Invocation]:
+        return super().get_queryset().exclude(outcome=REFUSED)
+
+
 class Invocation(models.Model):
-    """One call as an administrator counts it: who, what model, how long, how many tokens, how it ended. Never its text."""
+    """One call as an administrator counts it: who, what model, how long, how many tokens, how it ended. Never its text.
+
+    `objects` are the calls; `every` has the questions that were refused as well, for whoever looks for one.
+    """
 
     request_id = models.UUIDField(unique=True)
     source = models.CharField(max_length=16, choices=Source.choices)
@@ -132,6 +147,9 @@ class Invocation(models.Model):
     rate_micro = models.BigIntegerField(
         null=True, help_text="Organisation's micro-units for 1,000,000 of the provider's."
     )
+
+    objects = Calls()
+    every: ClassVar[models.Manager[Invocation]] = models.Manager()
 
     class Meta:
         verbose_name = _("call")
