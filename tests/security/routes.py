@@ -322,7 +322,7 @@ PROGRAMMING = (
     ),
     Group(PUBLIC, READ, "health/live health/ready", always=True),
     # Whoever has no token of the setting: there is no such page.
-    Group(NEVER, READ, "metrics"),
+    Group(NEVER, READ, "metrics", always=True),
 )
 """The API and what machines ask."""
 
