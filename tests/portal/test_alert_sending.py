@@ -16,6 +16,7 @@ from django.core import mail as outbox
 from django.test import Client
 from django.utils import timezone
 
+from accounts import sealing
 from accounts.models import AuditEvent, Organisation
 from portal import alert_sending
 from portal.models import Alert, AlertMessage, AlertSettings
@@ -54,7 +55,7 @@ def hook() -> Iterator[tuple[str, list[tuple[dict[str, str], bytes]], list[int]]
 
 
 def sealed() -> str:
-    return alert_sending.sealing.seal(SECRET, purpose=alert_sending.PURPOSE)
+    return sealing.seal(SECRET, purpose=alert_sending.PURPOSE)
 
 
 def states() -> list[tuple[str, int, str]]:

@@ -10,10 +10,12 @@ import pytest
 from django.utils import timezone
 
 from chat.models import WorkerHeartbeat
-from portal import alerts, schedule, tasks, watchman
+from portal import alerts, tasks, watchman
+from portal.celery import PERIODS
 from portal.models import Alert, AlertMessage, AlertSettings, PeriodicJob
 from providers.models import LanguageModel, ModelRoute, Provider, ProviderState
 from tests.chat import scene
+from usage import proof
 from usage.models import Invocation, Quota, QuotaPeriod
 
 pytestmark = pytest.mark.django_db
@@ -212,12 +214,12 @@ def test_a_model_that_was_asked_and_has_no_price() -> None:
 
 def test_a_ledger_that_does_not_agree_and_that_it_agrees_again(monkeypatch: pytest.MonkeyPatch) -> None:
     tells()
-    monkeypatch.setattr(tasks.proof, "drifts", lambda: iter(["counter 1: …"]))
-    tasks.check_ledger.run()
+    monkeypatch.setattr(proof, "drifts", lambda: iter(["counter 1: …"]))
+    tasks.check_ledger()
     assert opened() == [("ledger", "")]
-    monkeypatch.setattr(tasks.proof, "drifts", lambda: iter(()))
+    monkeypatch.setattr(proof, "drifts", lambda: iter(()))
     PeriodicJob.objects.all().delete()
-    tasks.check_ledger.run()
+    tasks.check_ledger()
     assert opened() == []
     assert [what for what, _to in told()] == ["raised", "well"]
 
@@ -226,4 +228,4 @@ def test_a_round_is_done_once_a_period_whoever_comes() -> None:
     assert watchman.round_if_due()
     assert not watchman.round_if_due()
     assert opened() == [("workers", "")]
-    assert schedule.PERIODS[watchman.NAME] == 30.0
+    assert PERIODS[watchman.NAME] == 30.0
