@@ -35,7 +35,7 @@ def of(alert: Alert) -> Words:
         return Words(lead % {"name": alert.subject_name}, more)
     if alert.kind == Kind.PROVIDER:
         why = call_words.error(str(facts.get("reason", "")))
-        return Words(_("%(name)s does not answer.") % {"name": alert.subject_name}, f"{why}." if why else "")
+        return Words(_("%(name)s does not answer.") % {"name": alert.subject_name}, why)
     if alert.kind == Kind.ERRORS:
         figures = {name: facts.get(name, "?") for name in ("failed", "answers", "percent")}
         return Words(_("Many answers fail."), _("%(failed)s of the last %(answers)s, %(percent)s percent.") % figures)
