@@ -24,6 +24,7 @@ from tests.security.policies import (
     Policy,
     api,
 )
+from tests.security.routes_operations import OPERATIONS
 
 WAITING = {"/live/", "/health/live"}
 """What portal.asgi answers by itself, before Django. The poll's callers are in test_waiting_routes.py."""
@@ -82,8 +83,6 @@ ONESELF = (
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
     Group(OWNERS, WRITE, "me/sign-ins/<uuid:number>/end/"),
     Group(MANAGERS, READ, "me/team/ me/team/<uuid:uuid>/"),
-    Group(MANAGERS, READ, "me/team/<uuid:team>/calls/ me/team/<uuid:team>/calls/<uuid:request_id>/"),
-    Group(MANAGERS, WRITE, "me/team/<uuid:team>/calls/export/"),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
     Group(Policy(DOOR, DOOR, DOOR, DOOR, DOOR, DOOR), WRITE, "me/sign-ins/end/"),
     Group(SIGNED_IN, FORM, "accounts/password/change/", loose=True, always=True),
@@ -205,10 +204,6 @@ ADMINISTRATION = (
     # It gives rights: superusers only.
     Group(SETUP, WRITE, "setup/company-sign-in/<uuid:uuid>/staff/", without=("accounts.view_user",), confirmed=True),
     Group(SETUP, FORM, "setup/company-sign-in/<uuid:uuid>/remove/", needs=("accounts.delete_ssoconnection",)),
-    Group(SETUP, FORM, "setup/alerts/", needs=("portal.change_alertsettings",)),
-    Group(SETUP, WRITE, "setup/alerts/test/ setup/alerts/<uuid:uuid>/again/", needs=("portal.change_alertsettings",)),
-    Group(SETUP, READ, "setup/calls/ setup/calls/<uuid:request_id>/", needs=("usage.view_invocation",)),
-    Group(SETUP, WRITE, "setup/calls/export/", needs=("usage.view_invocation",)),
     Group(SETUP, READ, "setup/audit/", needs=("accounts.view_auditevent",)),
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
     # Superusers only: no permission of staff is enough.
@@ -321,8 +316,6 @@ PROGRAMMING = (
         "api/v1/keys/<uuid:uuid>/roll/",
     ),
     Group(PUBLIC, READ, "health/live health/ready", always=True),
-    # Whoever has no token of the setting: there is no such page.
-    Group(NEVER, READ, "metrics", always=True),
 )
 """The API and what machines ask."""
 
@@ -389,7 +382,7 @@ PLAIN = (
     Group(Policy(DOOR, DOOR, DOOR, DOOR, NONE, IN), READ, "admin/^(?P<app_label>accounts|providers)/$", loose=True),
 )
 TABLE: tuple[Group, ...] = (
-    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN,
+    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN, *OPERATIONS,
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
