@@ -101,7 +101,9 @@ ACTIONS: dict[str, str | Promise] = {
     "limit.raised": _("%(actor)s raised a limit for a while."),
     "limit.asked": _("%(actor)s asked for more than a limit allows."),
     "limit.refused": _("%(actor)s declined a request for more."),
+    "calls.exported": _("%(actor)s exported the log of calls."),
     "ledger.corrected": _("%(actor)s corrected what a call took."),
+    "alerts.changed": _("%(actor)s changed who is told of alerts."),
     # --- the administration's plain pages ---
     "row.added": _("%(actor)s added %(target)s in the administration."),
     "row.changed": _("%(actor)s changed %(target)s in the administration."),

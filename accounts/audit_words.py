@@ -44,6 +44,8 @@ NOUNS: dict[str, str | Promise] = {
     "rate": _("Exchange rates"),
     "limit": _("Limits"),
     "ledger": _("Ledger"),
+    "calls": _("Calls"),
+    "alerts": _("Alerts"),
     "row": _("All records"),
     "audit": _("Audit trail"),
 }

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import devices, login_sessions, second_factor
+from accounts import devices, log_ids, login_sessions, second_factor
 from accounts.models import Organisation, User
 from accounts.refusals import FactorDemanded, PasswordExpired, Refused, wants_json
 from accounts.sessions import KEY
@@ -27,7 +27,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # Answers of a machine to a machine: no session, no language, and no query when the database is down. The API asks
 # accounts.authentication itself.
-QUIET = ("/health/", "/api/")
+QUIET = ("/health/", "/metrics", "/api/")
 
 
 def organisation_of(request: HttpRequest) -> Organisation:
@@ -52,6 +52,8 @@ class Person:
         if request.path_info.startswith(QUIET):
             return self.get_response(request)
         user = _signed_in(request)
+        if user is not None:
+            log_ids.of_person(user.uuid)
         language = _language(request, user=user)
         if language != translation.get_language():
             translation.activate(language)

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from accounts import log_ids
 from accounts.authentication import Principal, Unauthenticated, authenticate
 from accounts.models import User
 
@@ -39,7 +40,9 @@ class Credentials(BaseAuthentication):
         if principal.language:
             translation.activate(principal.language)
             asked.LANGUAGE_CODE = principal.language
-        return principal.user(), principal
+        user = principal.user()
+        log_ids.of_person(user.uuid)
+        return user, principal
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="api"'

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 from accounts import house_rules
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
-from chat import allowance, forms, fresh, live, messages, page, queries
+from chat import allowance, forms, fresh, live, messages, page, queries, turned_away
 from chat.models import Conversation, Message
 from chat.views import refusal, signed_in, whole_page
 from chat.watch import watcher
@@ -145,6 +145,7 @@ def _carried_out(
         _read_the_rules(request)
         sent = verb(asked)
     except messages.Refused as refused:
+        turned_away.note(request, refused, model=asked.model)
         if wants_json(request) or request.content_type == "application/json":
             refused.extra |= allowance.told(refused, request=request, model=_named(request, asked, home=home))
             return refusal(request, refused)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +38,8 @@ class Notice:
     rest: Sequence[str]
     works: Sequence[LanguageModel] = ()
     quota: UUID | None = None
+    # Of a question that was refused: what to quote. It stands in the log of calls.
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,10 @@ def of(request: HttpRequest, *, model: LanguageModel | None, refused: Refused | 
     if not standing.limits:
         return Allowance(model=model)
     shown = meter.of(standing, model=model.uuid if model else None, shown=organisation_of(request).usage_shown)
-    return Allowance(shown, _notice(request, standing=standing, model=model, refused=refused, now=now), model)
+    notice = _notice(request, standing=standing, model=model, refused=refused, now=now)
+    if notice is not None and refused is not None:
+        notice = replace(notice, id=getattr(request, "request_id", ""))
+    return Allowance(shown, notice, model)
 
 
 def html(request: HttpRequest, *, model: LanguageModel | None, refused: Refused | None = None) -> str:

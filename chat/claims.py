@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import uuid
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,10 +16,12 @@ from django.db.models import F, Q, QuerySet
 from accounts import clock
 from accounts.clock import Now
 from accounts.prepared import Prepared, PreparedIn, execute, fetch, marks
-from chat import endings, notify
+from chat import endings, notify, story
 from chat.models import Generation
 from providers import breaker
 from providers.models import ModelRoute, ProviderState
+from usage import call_lines
+from usage.call_lines import CallLine, Kind
 
 # PostgreSQL: one claim at a time over all workers (a claim takes milliseconds), so that limits hold exactly.
 CLAIM_LOCK = 0x63_6C_61_69_6D
@@ -185,21 +187,28 @@ class Routes:
         return allowed
 
 
-def hand_back(generation: Generation, *, owner: uuid.UUID, billed: bool) -> bool:
+def hand_back(generation: Generation, *, owner: uuid.UUID, billed: bool, lines: Sequence[CallLine] = ()) -> bool:
     """Gives a question back to the queue while nothing of it has been shown (a worker that stops): no try more.
 
     `billed`, here and below: its call is out or was, and the provider may bill it. Then the prompt is counted.
+    `lines`: what befell it so far; that it went back is added.
     """
-    return _requeue(generation, owner=owner, billed=billed)
+    return _requeue(generation, owner=owner, billed=billed, lines=lines, why=(Kind.HANDED_BACK, ""))
 
 
-def try_later(generation: Generation, *, owner: uuid.UUID, kind: str, delay: dt.timedelta, billed: bool) -> bool:
+def try_later(
+    generation: Generation, *, owner: uuid.UUID, kind: str, delay: dt.timedelta, billed: bool,
+    lines: Sequence[CallLine] = (),
+) -> bool:  # fmt: skip
     """Back to the queue after a failure of the provider before any text: one try more, to be taken after `delay`."""
     later = {"tries": F("tries") + 1, "error_kind": kind, "next_attempt_at": Now() + delay}
-    return _requeue(generation, owner=owner, billed=billed, **later)
+    return _requeue(generation, owner=owner, billed=billed, lines=lines, why=(Kind.RETRIED, kind), **later)
 
 
-def _requeue(generation: Generation, *, owner: uuid.UUID, billed: bool, **changes: Any) -> bool:
+def _requeue(
+    generation: Generation, *, owner: uuid.UUID, billed: bool, lines: Sequence[CallLine], why: tuple[Kind, str],
+    **changes: Any,
+) -> bool:  # fmt: skip
     mine = Generation.objects.filter(
         pk=generation.pk,
         attempt=generation.attempt,
@@ -218,6 +227,8 @@ def _requeue(generation: Generation, *, owner: uuid.UUID, billed: bool, **change
         )
         if back:
             notify.readers()
+            now, (kind, reason) = clock.now(), why
+            call_lines.write([*lines, story.line(generation, kind, at=now, reason=reason)])
         if back and billed:
-            endings.count_lost(generation, now=clock.now())
+            endings.count_lost(generation, now=now)
     return bool(back)

@@ -20,9 +20,10 @@ from django.db.models import F, Q
 from accounts import clock
 from accounts.models import Team
 from accounts.prepared import execute, fetch, marks
-from chat import notify, rendering
+from chat import notify, rendering, story
 from chat.models import Delta, Generation
-from usage import estimates, invocations, quotas
+from usage import call_lines, estimates, invocations, quotas
+from usage.call_lines import CallLine
 from usage.models import Invocation
 
 State = Generation.State
@@ -54,8 +55,10 @@ class Ending:
     charged: bool = True
     ttft_ms: int | None = None
     last_seq: int | None = None  # of the live text, when the worker knows it
+    lines: list[CallLine] = field(default_factory=list)  # what was out of the ordinary
 
 
+LOST = ("worker_lost", "poisoned")
 LOADED = ("user", "model", "provider", "message")
 
 
@@ -145,6 +148,7 @@ def _account(taken: list[Ending], *, now: dt.datetime) -> None:
     quotas.settle([calls[e.generation.pk] for e in taken if e.charged], now=now)
     quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
     invocations.record(calls.values())
+    call_lines.write([line for e in taken for line in e.lines])
     for ending in taken:
         call, tokens = calls[ending.generation.pk], ending.tokens
         if (call.input_tokens, call.output_tokens) != (tokens.input, tokens.output):
@@ -231,6 +235,7 @@ def abandon(generation: Generation, *, state: str, kind: str, guard: Q, now: dt.
             html=rendering.render(text),
             tokens=_spent(generation, written=written + reasoning),
             charged=generation.dispatched,
+            lines=[story.line(generation, call_lines.Kind.LOST, at=now, reason=kind)] if kind in LOST else [],
         )
         still = "attempt = %s AND state = %s", (generation.attempt, generation.state)
         return bool(_end([ending], held=lambda e: still, now=now))

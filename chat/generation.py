@@ -17,15 +17,17 @@ from typing import Any, Literal
 from django.conf import settings
 from django.db import Error, InterfaceError, OperationalError, close_old_connections, connection
 
-from accounts import clock
+from accounts import clock, log_ids
 from accounts.models import Organisation
 from chat import claims, endings, prompts, queries, rendering, suspects
 from chat.live_out import Channel, LiveOut
 from chat.models import Delta, Generation
+from chat.story import Story
 from chat.writer import PATIENCE_S, Dispatch, Writer
 from providers import breaker, client, endpoints, failures
 from providers.failures import Failure, Kind
 from usage import estimates
+from usage.call_lines import Kind as LineKind
 
 log = logging.getLogger(__name__)
 State = Generation.State
@@ -135,6 +137,7 @@ class Answering:
         self.generation = claimed.generation
         self.services = services
         self.written = Written()
+        self.story = Story(claimed.generation)
         self.dispatched = False
         self.prompt_tokens = 0
         self.stopped: Why | None = None
@@ -162,6 +165,7 @@ class Answering:
     async def run(self) -> None:
         """From the claim to the end, whatever happens."""
         failure: Failure | None = None
+        log_ids.begin(generation=self.generation.uuid, person=self.generation.user.uuid)
         try:
             if self.stopped is None:
                 self._inner = asyncio.create_task(self._ask())
@@ -190,6 +194,7 @@ class Answering:
                 self.stopped = "lost"
                 return
         self.dispatched = True
+        self.story.add(LineKind.DISPATCHED)
         self.generation.request = plan.note
         self.started = time.monotonic()
         try:
@@ -208,6 +213,7 @@ class Answering:
                     break
                 if written.first_at is None:
                     written.first_at = time.monotonic()
+                    self.story.add(LineKind.FIRST_TEXT)
                 if isinstance(event, client.Text):
                     written.text.append(event.text)
                     put(self.channel, kind=Delta.Kind.TEXT, text=event.text)
@@ -222,7 +228,7 @@ class Answering:
         if self.stopped == "lost":
             return
         if self.stopped == "drain" and not self.written.shown:
-            if await self._read(_hand_back, self.generation, self.services.owner, self.dispatched):
+            if await self._read(_hand_back, self.generation, self.services.owner, self.dispatched, self.story):
                 return
             self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         if failure is not None and not self.written.shown and await self._try_later(failure):
@@ -238,7 +244,9 @@ class Answering:
         await self._tell_breaker(failure)
         pause = dt.timedelta(seconds=delay * settings.RETRY_SCALE)
         billed = self._charged(failure)
-        if await self._read(_try_later, self.generation, self.services.owner, failure.kind.value, pause, billed):
+        self.story.failed(failure)
+        again = (self.generation, self.services.owner, failure.kind.value, pause, billed, self.story)
+        if await self._read(_try_later, *again):
             return True
         self.stopped = "cancel"  # the person was first (or somebody else holds it, and the ending is refused)
         return False
@@ -271,6 +279,7 @@ class Answering:
             charged=charged,
             ttft_ms=None if written.first_at is None else round((written.first_at - self.started) * 1000),
             last_seq=self.channel.seq,
+            lines=self.story.lines,
         )
 
     def _verdict(self, failure: Failure | None) -> tuple[str, str, str]:
@@ -284,6 +293,7 @@ class Answering:
             return State.INTERRUPTED, Kind.HAND_BACK.value, ""
         if failure is not None:
             log.info("answer %s: %s", self.generation.uuid, failure)
+            self.story.failed(failure)
             return (State.INTERRUPTED if self.written.shown else State.FAILED), failure.kind.value, ""
         return State.INTERRUPTED, Kind.CUT_OFF.value, ""
 
@@ -312,7 +322,9 @@ class Answering:
         until, pause = time.monotonic() + PATIENCE_S, 0.05
         while True:
             try:
-                return await self._loop.run_in_executor(self.services.readers, _with_connection, work, *given)
+                return await self._loop.run_in_executor(
+                    self.services.readers, log_ids.along(_with_connection), work, *given
+                )
             except (OperationalError, InterfaceError) as error:
                 if time.monotonic() >= until:
                     raise
@@ -332,12 +344,19 @@ def _with_connection(work: Any, *given: Any) -> Any:
     return work(*given)
 
 
-def _hand_back(generation: Generation, owner: uuid.UUID, billed: bool) -> bool:  # noqa: FBT001
-    return claims.hand_back(generation, owner=owner, billed=billed)
+def _hand_back(generation: Generation, owner: uuid.UUID, billed: bool, story: Story) -> bool:  # noqa: FBT001
+    return claims.hand_back(generation, owner=owner, billed=billed, lines=story.lines)
 
 
-def _try_later(generation: Generation, owner: uuid.UUID, kind: str, delay: dt.timedelta, billed: bool) -> bool:  # noqa: FBT001
-    return claims.try_later(generation, owner=owner, kind=kind, delay=delay, billed=billed)
+def _try_later(
+    generation: Generation,
+    owner: uuid.UUID,
+    kind: str,
+    delay: dt.timedelta,
+    billed: bool,  # noqa: FBT001
+    story: Story,
+) -> bool:
+    return claims.try_later(generation, owner=owner, kind=kind, delay=delay, billed=billed, lines=story.lines)
 
 
 def _tell_breaker(provider_id: int, failure: Failure | None) -> None:

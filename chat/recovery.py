@@ -15,8 +15,9 @@ from django.db import Error, close_old_connections, connection, transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 
 from accounts import clock
-from chat import bell, caution, endings, suspects
+from chat import bell, caution, endings, story, suspects
 from chat.models import ACTIVE, Delta, Generation, WorkerHeartbeat
+from usage import call_lines
 from usage.models import Reservation
 
 log = logging.getLogger(__name__)
@@ -94,6 +95,8 @@ def _again(generation: Generation, *, guard: Q, now: dt.datetime) -> bool:
             lease_expires_at=None,
             next_attempt_at=None,
         )
+        if back:
+            call_lines.write([story.line(generation, call_lines.Kind.LOST, at=now)])
         if back and generation.dispatched:
             endings.count_lost(generation, now=now)
     return bool(back)

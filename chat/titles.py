@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import close_old_connections, transaction
 
-from accounts import clock
+from accounts import clock, log_ids
 from accounts.prepared import execute, fetch
 from chat import durability, holds, rendering
 from chat.models import Conversation, Message
@@ -130,6 +130,7 @@ def _hold(wanted: Wanted) -> quotas.Hold:
 async def make(wanted: Wanted, *, services: Services) -> None:
     """Asks for the title and stores it. A failure leaves it due for the next try."""
     loop = asyncio.get_running_loop()
+    log_ids.begin(generation=wanted.request_id)
     started = time.monotonic()
     pieces: list[str] = []
     usage: client.Usage | None = None

@@ -12,10 +12,10 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.prepared import execute, fetch
-from chat import bell, endings, holds, notify, placing
+from chat import bell, endings, holds, notify, placing, story
 from chat.models import Generation
 from providers.failures import Kind
-from usage import quotas
+from usage import call_lines, quotas
 
 log = logging.getLogger(__name__)
 PATIENCE_S = 60
@@ -67,6 +67,7 @@ def _go_on(generation: Generation, *, under: quotas.Terms, now: dt.datetime) -> 
     with transaction.atomic():
         if not execute(_ADMIT, generation.pk):
             return False
+        call_lines.write([story.line(generation, call_lines.Kind.WAITED, at=now)])
         placing.tell_most(generation, hold=quotas.reserve(hold, under=under, now=now))
         notify.readers()
         bell.ring_on_commit()

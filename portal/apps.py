@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+ALERTS = "portal.change_alertsettings"
 
 
 class PortalConfig(AppConfig):
@@ -11,4 +14,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         """Registers the checks; and every process knows the Celery application, so that a bell goes to the right broker."""
+        from accounts import people_rights
         from portal import celery, checks  # noqa: F401  # importing registers them
+
+        people_rights.register(people_rights.Bundle("alerts", _("See alerts and who is told of them"), (ALERTS,)))

@@ -20,15 +20,16 @@ from portal.wsgi import application as django_application
 from api import waiting
 from chat import web
 from chat.live_app import application as live_application
+from portal import samples, watchman
 
 logger = logging.getLogger("portal.web")
 
 Hook = Callable[[], Awaitable[None] | None]
 
-startup: list[Hook] = [web.start]
+startup: list[Hook] = [web.start, samples.sampler.start, watchman.start]
 """Called in order before the first request, on the event loop; an awaitable result is awaited."""
 
-shutdown: list[Hook] = [web.stop]
+shutdown: list[Hook] = [watchman.stop, samples.sampler.stop, web.stop]
 """Called in order after the last request."""
 
 draining: list[Hook] = [web.draining]

@@ -16,6 +16,7 @@ broker.register()
 PERIODS = {
     "portal.sweep": 600.0,
     "portal.send_mail": 60.0,
+    "portal.alerts": 30.0,
     "portal.check_holds": 300.0,
     "portal.clear_sessions": 86_400.0,
     "portal.empty_bin": 86_400.0,

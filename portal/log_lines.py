@@ -29,6 +29,15 @@ class NoLinks(logging.Filter):
         return True
 
 
+class Brief(logging.Filter):
+    """What was refused or could not be understood is one line: where it happened in the code says nothing, and it happens every day."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.levelno < logging.ERROR and record.exc_info:
+            record.exc_info = record.exc_text = None
+        return True
+
+
 class Seldom(logging.Filter):
     """Lets a warning through once in `EVERY_S`, with how often it was left out since; everything else always.
 

@@ -5,13 +5,15 @@ Knows nothing about people or sessions.
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable
 
 from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 
-from portal import views
+from accounts import log_ids
+from portal import samples, views
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -31,7 +33,13 @@ class RequestId:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         request_id = uuid.uuid4().hex
         vars(request)["request_id"] = request_id
-        response = self.get_response(request)
+        log_ids.begin(request_id=request_id)
+        began = time.perf_counter()
+        try:
+            response = self.get_response(request)
+        finally:
+            log_ids.end()
+        samples.sampler.requests.add(response.status_code, time.perf_counter() - began)
         response["X-Request-ID"] = request_id
         return response
 

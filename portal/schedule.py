@@ -25,8 +25,8 @@ SLACK = dt.timedelta(minutes=1)
 _LONG_AGO = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
-def run_if_due(name: str, *, work: Callable[[], object]) -> bool:
-    """Runs `work` if this caller is the first one in the job's period; True when it ran."""
+def run_if_due(name: str, *, work: Callable[[], object], quiet: bool = False) -> bool:
+    """Runs `work` if this caller is the first one in the job's period; True when it ran. `quiet`: without a line in the log."""
     now = clock.now()
     # A run in the future was noted by a clock that has been put back since.
     over = Q(last_run_at__lte=now - dt.timedelta(seconds=PERIODS[name] * 0.95)) | Q(last_run_at__gt=now + SLACK)
@@ -36,7 +36,8 @@ def run_if_due(name: str, *, work: Callable[[], object]) -> bool:
     if not due.exists() or not due.update(last_run_at=now):
         return False
     result = work()
-    log.info("%s: %s", name, result)
+    if not quiet:
+        log.info("%s: %s", name, result)
     return True
 
 

@@ -19,7 +19,7 @@ import allauth
 import django_stubs_ext
 from csp.constants import NONE, SELF
 
-from portal import jwt_keys
+from portal import jwt_keys, log_settings
 from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT  # noqa: F401  # settings of the libraries
 from portal.environment import Environment
 
@@ -382,19 +382,8 @@ BIN_DAYS = env.int("BIN_DAYS", default=30)
 
 # --- Logs ------------------------------------------------------------------------------------------------------------
 LOG_LEVEL = env.str("LOG_LEVEL", default="INFO")
-LOGGING = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "filters": {"seldom": {"()": "portal.log_lines.Seldom"}, "no_links": {"()": "portal.log_lines.NoLinks"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["no_links", "seldom"]}},
-    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {
-        **{name: {"filters": ["no_links"]} for name in ("django.request", "django.security.csrf")},
-        "django.security.DisallowedHost": {"handlers": [], "propagate": False},
-        "axes": {"level": "WARNING"},
-        "aiohttp": {"level": "WARNING"},
-        "httpx2": {"level": "WARNING"},
-        "openai": {"level": "WARNING"},
-    },
-}
+LOG_FORMAT = env.choice("LOG_FORMAT", default="plain", of=("plain", "json"))
+# --- For monitors: without both there is no /metrics ---------------------------------------------------------------------
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+METRICS_ADDRESSES = env.list("METRICS_ADDRESSES", default=[])
+LOGGING = log_settings.make(level=LOG_LEVEL, form=LOG_FORMAT)

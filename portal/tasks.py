@@ -12,7 +12,7 @@ from django.contrib.sessions.models import Session
 
 from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, registration, tokens, tries
 from chat import organising, recovery
-from portal import schedule
+from portal import alert_sending, alerts, schedule, watchman
 from usage import proof
 from usage import recovery as usage_recovery
 
@@ -28,6 +28,7 @@ def sweep() -> None:
 
 def _sweep() -> dict[str, int]:
     now = clock.now()
+    alert_sending.sweep(now=now)
     counts = {"holds": usage_recovery.settle_expired(now=now), "tries": tries.sweep()}
     return {**recovery.sweep(now=now), **counts}
 
@@ -65,6 +66,12 @@ def send_mail() -> None:
     schedule.run_if_due("portal.send_mail", work=mail_sender.wake_if_due)
 
 
+@shared_task(name="portal.alerts", ignore_result=True)
+def look_for_alerts() -> None:
+    """What is not well is written down, and messages about it are sent. Web processes do it as well, for when no worker is there."""
+    watchman.round_if_due()
+
+
 @shared_task(name="portal.empty_bin", ignore_result=True)
 def empty_bin() -> None:
     """Conversations that have rested in the bin for long enough. What they used stays counted."""
@@ -85,6 +92,7 @@ def check_ledger() -> None:
         found = list(proof.drifts())
         for drift in found[:20]:
             log.error("the ledger does not agree, please report this: %s", drift)
+        alerts.ledger(len(found), now=clock.now())
         return len(found)
 
     schedule.run_if_due("portal.check_ledger", work=work)

@@ -8,7 +8,8 @@ from django.views.generic import RedirectView
 
 from accounts import sso_urls
 from chat import live_view, look
-from portal import health, setup, views
+from portal import alert_urls, health, metrics, setup, views
+from usage import call_urls
 
 urlpatterns = [
     path("", views.home, name="home"),
@@ -22,18 +23,22 @@ urlpatterns = [
     path("me/", include((sso_urls.mine, "company"))),
     path("me/keys/", include("accounts.api_keys_urls")),
     path("me/usage/", include("usage.mine_urls")),
+    path("me/team/<uuid:team>/calls/", include((call_urls.team, "team_calls"))),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/prices/", include("usage.price_urls")),
     path("setup/limits/", include("usage.limit_urls")),
+    path("setup/alerts/", include(alert_urls)),
+    path("setup/calls/", include((call_urls.staff, "calls"))),
     path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/keys/", include("accounts.api_keys_setup_urls")),
     path("setup/", include("accounts.setup_urls")),
     path("api/", include("api.urls")),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("metrics", metrics.metrics, name="metrics"),
     # One door and one form for passwords, for administrators too.
     path("admin/login/", views.admin_door),
     path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),

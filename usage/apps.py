@@ -15,3 +15,4 @@ class UsageConfig(AppConfig):
 
         names = tuple(f"usage.{action}_quota" for action in ("view", "add", "change"))
         people_rights.register(people_rights.Bundle("limits", _("Set limits and answer requests for more"), names))
+        people_rights.register(people_rights.Bundle("calls", _("See the log of calls"), ("usage.view_invocation",)))

@@ -6,6 +6,7 @@ No foreign key leaves this room: rows outlive conversations and people, so perso
 from __future__ import annotations
 
 import uuid
+from typing import ClassVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -13,9 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from providers.models import History
 from usage.ledger_models import LedgerEntry
 from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
+from usage.line_models import CallLine
 from usage.sources import Source
 
 __all__ = [
+    "CallLine",
     "ExchangeRate",
     "Invocation",
     "LedgerEntry",
@@ -93,8 +96,22 @@ class ReservationLine(models.Model):
         return f"{self.reservation_id} takes {self.amount} of {self.period_id}"
 
 
+REFUSED = "refused"
+"""The outcome of a question that never became a call."""
+
+
+class Calls(models.Manager["Invocation"]):
+    """Calls: what was refused is none, and no sum counts it."""
+
+    def get_queryset(self) -> models.QuerySet[Invocation]:
+        return super().get_queryset().exclude(outcome=REFUSED)
+
+
 class Invocation(models.Model):
-    """One call as an administrator counts it: who, what model, how long, how many tokens, how it ended. Never its text."""
+    """One call as an administrator counts it: who, what model, how long, how many tokens, how it ended. Never its text.
+
+    `objects` are the calls; `every` has the questions that were refused as well, for whoever looks for one.
+    """
 
     request_id = models.UUIDField(unique=True)
     source = models.CharField(max_length=16, choices=Source.choices)
@@ -112,7 +129,7 @@ class Invocation(models.Model):
     queue_ms = models.PositiveIntegerField(null=True)
     ttft_ms = models.PositiveIntegerField(null=True, help_text="From the call's start to its first text.")
     duration_ms = models.PositiveIntegerField(default=0, help_text="From the question to the end.")
-    outcome = models.CharField(max_length=16, help_text="done, failed, cancelled or interrupted")
+    outcome = models.CharField(max_length=16, help_text="done, failed, cancelled, interrupted or refused")
     error_kind = models.CharField(max_length=32, blank=True)
     attempts = models.PositiveIntegerField(default=0)
     tries = models.PositiveIntegerField(default=0)
@@ -131,12 +148,25 @@ class Invocation(models.Model):
         null=True, help_text="Organisation's micro-units for 1,000,000 of the provider's."
     )
 
+    objects = Calls()
+    every: ClassVar[models.Manager[Invocation]] = models.Manager()
+
     class Meta:
         verbose_name = _("call")
         verbose_name_plural = _("calls")
         indexes = (
             models.Index(fields=["-created_at"], name="invocation_time"),
             models.Index(fields=["person", "-created_at"], name="invocation_person"),
+            models.Index(fields=["team", "-created_at"], name="invocation_team"),
+            models.Index(fields=["model", "-created_at"], name="invocation_model"),
+            models.Index(fields=["key", "-created_at"], condition=models.Q(key__isnull=False), name="invocation_key"),
+            # What did not end well is little of it all, and what one looks for.
+            models.Index(
+                fields=["outcome", "-created_at"], condition=~models.Q(outcome="done"), name="invocation_outcome"
+            ),
+            models.Index(
+                fields=["error_kind", "-created_at"], condition=~models.Q(error_kind=""), name="invocation_error"
+            ),
         )
 
     def __str__(self) -> str:

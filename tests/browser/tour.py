@@ -8,7 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import tour_company, tour_keys, tour_money, tour_people, tour_sign_in
+from tests.browser import tour_calls, tour_company, tour_keys, tour_money, tour_people, tour_sign_in
 from tests.processes import PASSWORD, Person, Site
 
 Theme = Literal["light", "dark"]
@@ -93,6 +93,9 @@ class Tour:
         home = self.site.url()
         chat = f"{home}/chat/{self.conversations[language]}/"
         link: str = self.site.django(MAKE_LINK, self.people[language].email)
+        people = tour_people.pages(self, language)
+        money = tour_money.pages(self, language)
+        team = people["my-team-of"].rstrip("/").rpartition("/")[2]
         return (
             {
                 "look": f"{self.site.url(DEBUG_WEB)}/look/",
@@ -125,10 +128,11 @@ class Tour:
                 "setup-person": f"{home}/setup/people/new/",
             }
             | tour_sign_in.pages(self, language)
-            | tour_people.pages(self, language)
+            | people
             | tour_company.pages(self, language)
             | tour_keys.pages(self, language)
-            | tour_money.pages(self, language)
+            | money
+            | tour_calls.pages(self, language, team=team)
         )
 
     def open(self, browser: Browser, name: str, *, url: str, language: str) -> Page:

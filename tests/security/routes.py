@@ -24,6 +24,7 @@ from tests.security.policies import (
     Policy,
     api,
 )
+from tests.security.routes_operations import OPERATIONS
 
 WAITING = {"/live/", "/health/live"}
 """What portal.asgi answers by itself, before Django. The poll's callers are in test_waiting_routes.py."""
@@ -381,7 +382,7 @@ PLAIN = (
     Group(Policy(DOOR, DOOR, DOOR, DOOR, NONE, IN), READ, "admin/^(?P<app_label>accounts|providers)/$", loose=True),
 )
 TABLE: tuple[Group, ...] = (
-    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN,
+    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN, *OPERATIONS,
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(

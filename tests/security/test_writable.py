@@ -65,7 +65,9 @@ def intruder(world: World) -> User:
 
 @pytest.fixture(scope="module")
 def callers(world: World, intruder: User) -> dict[str, Caller]:
-    found = {name: Caller(name, session=session_of(getattr(world, name))) for name in ("owner", "administrator")}
+    found = {
+        name: Caller(name, session=session_of(getattr(world, name))) for name in ("owner", "teammate", "administrator")
+    }
     changer = world.staff_with("accounts.change_user", "accounts.view_user")
     world.browser = LoginSession.objects.get(user=world.owner, kind=LoginSession.Kind.BROWSER)
     return found | {"": ANONYMOUS, "changer": Caller("changer", session=session_of(changer))}

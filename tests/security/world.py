@@ -35,6 +35,7 @@ from accounts.models import (
 )
 from chat import organising
 from chat.messages import Sent
+from portal.models import Alert, AlertMessage
 from providers.models import LanguageModel, ModelRoute, Price, Provider
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import signed_in
@@ -42,7 +43,7 @@ from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
 from tests.usage import making
 from usage import quotas
-from usage.models import ExchangeRate, LedgerEntry, Quota, QuotaRequest
+from usage.models import CallLine, ExchangeRate, LedgerEntry, Quota, QuotaRequest
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -125,9 +126,18 @@ class World:
         organising.delete(self.owner, conversation=self.binned)
 
     def _make_call(self) -> None:
+        now = clock.now()
         hold = making.reserve(making.hold(self.teammate), now=clock.now())
         quotas.settle([making.call(hold, now=clock.now())], now=clock.now())
         self.entry = LedgerEntry.objects.get(request_id=hold.request_id)
+        self.call = making.call(hold, now=clock.now())
+        self.call.team, self.call.team_name, self.call.person_name = self.team.uuid, "Team", "Teammate"
+        self.call.save()
+        alert = Alert.objects.create(kind="provider", subject="x", opened_at=now, seen_at=now, told_at=now)
+        self.alert_message = AlertMessage.objects.create(
+            alert=alert, what="raised", by_mail=False, to="http://127.0.0.1:9/", at=now, due_at=now, state="failed"
+        )
+        CallLine.objects.create(request_id=hold.request_id, at=clock.now(), kind="fell_back", detail="demo")
 
     def _make_credentials(self) -> None:
         self.secrets: dict[str, str] = {}
@@ -214,7 +224,9 @@ class World:
             ("accounts/company/", (self.connection.slug,)),
             ("me/company/", (self.connection.slug,)),
             ("me/keys/", (self.key.uuid,)),
-            ("me/team/", (self.team.uuid,)),
+            ("me/team/", (self.team.uuid, self.call.request_id)),
+            ("setup/alerts/", (self.alert_message.uuid,)),
+            ("setup/calls/", (self.call.request_id,)),
             ("me/sign-ins/", (self.login_session.uuid,)),
             ("me/usage/ask/", (self.quota.uuid,)),
             ("setup/limits/requests/", (self.request_for_more.uuid,)),

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 PASSWORD = "another long secret 5"
-SENT = "chat.Conversation: + leaf_id version updated_at title title_state; chat.Message: +; chat.Generation: +; usage.Reservation: +"
+SENT = "chat.Conversation: + leaf_id version updated_at title title_state; chat.Message: +; chat.Generation: +; usage.Reservation: +;"
+SENT += "usage.Invocation: +"  # of a question that is refused
 OUT = "accounts.LoginSession: ended_at ended_because; accounts.User: session_version"
 
 
@@ -87,6 +88,7 @@ ONESELF = (
     ),
     Write("me/keys/<uuid:number>/roll/", {"keep": "1"}, "accounts.ApiKey: + successor_id expires_at", "key"),
     Write("me/keys/<uuid:number>/revoke/", {}, "accounts.ApiKey: revoked_at revoked_by_id", "key"),
+    Write("me/team/<uuid:team>/calls/export/", {}, idle=True, person="teammate"),
     Write("me/sign-ins/<uuid:number>/end/", {}, "accounts.LoginSession: ended_at ended_because", "login_session"),
     Write("me/sign-ins/end/", {}, OUT, "owner login_session browser"),
     Write("me/company/<slug:slug>/disconnect/", {}, "socialaccount.SocialAccount: -; accounts.User: sso_at", "owner"),
@@ -219,6 +221,12 @@ COMPANY = (
 ORGANISATION = (
     Write("setup/put-away/", {}, idle=True),
     Write("setup/audit/export/", {"format": "csv"}, idle=True),
+    Write("setup/calls/export/", {}, idle=True),
+    Write("setup/alerts/", {"emails": "", "webhook_url": "http://127.0.0.1:9/", "quiet_minutes": "30",
+           "error_percent": "9", "queue_s": "9"},
+          "portal.AlertSettings: +"),
+    Write("setup/alerts/test/", {}, "portal.Alert: +"),
+    Write("setup/alerts/<uuid:uuid>/again/", {}, "portal.AlertMessage: state tries due_at error", "alert_message"),
     Write("setup/sign-in/", {"second_factor": "staff"}, "accounts.Organisation: second_factor", "organisation"),
     Write("setup/organisation/",
           {"name": "Other", "time_zone": "Asia/Shanghai", "language": "en", "contact": "Ada", "house_rules": "Be kind.",

@@ -1,0 +1,36 @@
+"""A question that was refused leaves a row in the log of calls, under the id that its asker is told. Its text is kept nowhere.
+
+Refusals that are the asker's to mend at once (a stale page, an empty box) leave none: nobody asks an administrator about them.
+"""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.http import HttpRequest
+
+from accounts import clock
+from accounts.models import Membership
+from chat import page
+from chat.refusals import Refused
+from providers.models import LanguageModel
+from usage import call_lines
+
+CODES = ("limit_reached", "no_price", "prompt_too_large", "no_model")
+
+
+def note(request: HttpRequest, refused: Refused, *, model: str) -> None:
+    """Writes the row. `model` is the word for the model that was asked for, if one was."""
+    if refused.code not in CODES:
+        return
+    user = page.person(request)
+    pays = Membership.objects.filter(user=user, is_primary=True).values_list("team__uuid", "team__name").first()
+    named = LanguageModel.objects.filter(slug=model).values_list("uuid", "name").first() if model else None
+    call_lines.refuse(
+        UUID(vars(request)["request_id"]),
+        why=refused.code,
+        person=(user.uuid, user.get_full_name()),
+        team=pays or (None, ""),
+        model=named or (None, ""),
+        now=clock.now(),
+    )

@@ -1,0 +1,17 @@
+"""The addresses of the log of calls, of alerts and of monitors, for the table of addresses (routes.py)."""
+
+from __future__ import annotations
+
+from tests.security.policies import FORM, MANAGERS, NEVER, READ, SETUP, WRITE, Group
+
+CALLS, ALERTS = ("usage.view_invocation",), ("portal.change_alertsettings",)
+OPERATIONS = (
+    Group(MANAGERS, READ, "me/team/<uuid:team>/calls/ me/team/<uuid:team>/calls/<uuid:request_id>/"),
+    Group(MANAGERS, WRITE, "me/team/<uuid:team>/calls/export/"),
+    Group(SETUP, READ, "setup/calls/ setup/calls/<uuid:request_id>/", needs=CALLS),
+    Group(SETUP, WRITE, "setup/calls/export/", needs=CALLS),
+    Group(SETUP, FORM, "setup/alerts/", needs=ALERTS),
+    Group(SETUP, WRITE, "setup/alerts/test/ setup/alerts/<uuid:uuid>/again/", needs=ALERTS),
+    # Whoever has no token of the setting: there is no such page.
+    Group(NEVER, READ, "metrics", always=True),
+)
