@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -167,10 +167,7 @@ class Insert:
             return
         with connection.cursor() as cursor:
             if self._or_ignore:
-                every = ", ".join([self._row] * len(rows))
-                cursor.execute(
-                    f"{self._head}{every} ON CONFLICT DO NOTHING", [v for row in rows for v in self._values(row)]
-                )
+                cursor.execute(f"{self._every(rows)} ON CONFLICT DO NOTHING", self._all_values(rows))
                 return
             for row in rows:
                 cursor.execute(f'{self._head}{self._row} RETURNING "id"', self._values(row))
@@ -179,12 +176,25 @@ class Insert:
 
     def all(self, *rows: models.Model) -> None:
         """The same with one statement for all of them; their primary keys stay unknown."""
+        if rows:
+            with connection.cursor() as cursor:
+                cursor.execute(self._every(rows), self._all_values(rows))
+
+    def returning(self, column: str, *rows: models.Model) -> list[Any]:
+        """The same with `or_ignore`; this column of those that are new, as the driver gives it."""
+        if not rows:
+            return []
+        with connection.cursor() as cursor:
+            cursor.execute(f'{self._every(rows)} ON CONFLICT DO NOTHING RETURNING "{column}"', self._all_values(rows))
+            return [found[0] for found in cursor.fetchall()]
+
+    def _every(self, rows: Sequence[models.Model]) -> str:
         if not self._head:
             self._prepare()
-        if rows:
-            every = ", ".join([self._row] * len(rows))
-            with connection.cursor() as cursor:
-                cursor.execute(f"{self._head}{every}", [value for row in rows for value in self._values(row)])
+        return self._head + ", ".join([self._row] * len(rows))
+
+    def _all_values(self, rows: Sequence[models.Model]) -> list[Any]:
+        return [value for row in rows for value in self._values(row)]
 
     def _values(self, row: models.Model) -> list[Any]:
         return [_value(row, field, plain) for field, plain in self._fields]

@@ -25,6 +25,7 @@ from chat.models import Delta, Generation
 from usage import call_lines, estimates, invocations, quotas
 from usage.call_lines import CallLine
 from usage.models import Invocation
+from usage.rollups import Tally
 
 State = Generation.State
 
@@ -145,9 +146,10 @@ def _account(taken: list[Ending], *, now: dt.datetime) -> None:
     """Holds are closed, calls counted, the ledger written: last, because others wait for the counters of shared limits."""
     names = _team_names({e.generation.team for e in taken if e.generation.team})
     calls = {e.generation.pk: _invocation(e, teams=names, now=now) for e in taken}
-    quotas.settle([calls[e.generation.pk] for e in taken if e.charged], now=now)
+    tally = Tally()
+    quotas.settle([calls[e.generation.pk] for e in taken if e.charged], now=now, tally=tally)
     quotas.release([e.generation.uuid for e in taken if not e.charged], now=now)
-    invocations.record(calls.values())
+    invocations.record(calls.values(), tally=tally)
     call_lines.write([line for e in taken for line in e.lines])
     for ending in taken:
         call, tokens = calls[ending.generation.pk], ending.tokens

@@ -23,7 +23,7 @@ from chat import bell, endings, placing
 from chat.doors import PAGE, Door
 from chat.models import ACTIVE, Conversation, Generation, Message
 from chat.placing import Plan
-from chat.refusals import Refused, moved_on
+from chat.refusals import Refused, counted, moved_on
 from providers import access
 from providers.models import LanguageModel
 
@@ -43,6 +43,7 @@ class Sent:
     repeated: bool = False
 
 
+@counted
 def send(
     user: User,
     *,
@@ -71,6 +72,7 @@ def send(
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
+@counted
 def edit(
     user: User, *, message: Message, text: str, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
 ) -> Sent:
@@ -88,6 +90,7 @@ def edit(
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
+@counted
 def regenerate(
     user: User, *, message: Message, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
 ) -> Sent:
@@ -120,12 +123,14 @@ def _beside(
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
+@counted
 def continue_(user: User, *, message: Message, client_id: str, door: Door = PAGE) -> Sent:
     """Goes on writing an answer that is not finished: a further generation of the same message."""
     _check_answer(message)
     return _again(user, message=message, client_id=client_id, verb="continue", door=door)
 
 
+@counted
 def retry(user: User, *, message: Message, client_id: str, door: Door = PAGE) -> Sent:
     """Tries an answer again: the same message while it is empty, else another answer beside it."""
     _check_answer(message)

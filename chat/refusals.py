@@ -1,11 +1,24 @@
-"""A verb that was not carried out, as pages and programs are told. Decides nothing."""
+"""A verb that was not carried out, as pages and programs are told, and counted for the desk. Decides nothing."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from django.db import Error
 from django.utils.translation import gettext as _
+
+from accounts import clock
+from accounts.models import Membership, User
+from chat.doors import PAGE, Door
+from usage import rollups
+
+log = logging.getLogger(__name__)
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 @dataclass
@@ -30,3 +43,27 @@ def moved_on() -> Refused:
         "moved_on",
         _("This conversation was continued elsewhere. Here is the newest state; your text is still in the box."),
     )
+
+
+def counted(verb: Callable[Concatenate[User, P], T]) -> Callable[Concatenate[User, P], T]:
+    """The verb; what it refuses is counted, after its transaction has come to nothing."""
+
+    @wraps(verb)
+    def carried_out(user: User, *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(user, *args, **kwargs)
+        except Refused as refused:
+            door = kwargs.get("door", PAGE)
+            _count(user, reason=refused.code, source=door.source if isinstance(door, Door) else PAGE.source)
+            raise
+
+    return cast("Callable[Concatenate[User, P], T]", carried_out)
+
+
+def _count(user: User, *, reason: str, source: str) -> None:
+    """A database that is away does not turn a refusal into another one."""
+    try:
+        team = Membership.objects.filter(user=user, is_primary=True).values_list("team__uuid", flat=True).first()
+        rollups.refused(team=team, source=source, reason=reason, now=clock.now())
+    except Error as error:
+        log.warning("a refusal was not counted: %s", type(error).__name__)

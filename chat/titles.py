@@ -23,6 +23,7 @@ from providers import breaker, client, endpoints
 from providers.failures import Failure
 from usage import estimates, invocations, quotas
 from usage.models import Invocation, Source
+from usage.rollups import Tally
 
 if TYPE_CHECKING:
     from chat.generation import Services
@@ -196,5 +197,6 @@ def _store(wanted: Wanted, text: str, usage: client.Usage | None, kind: str, too
             input_tokens=used.input_tokens, output_tokens=used.output_tokens, cached_tokens=used.cached_tokens,
             reasoning_tokens=used.reasoning_tokens, estimated=usage is None,
         )  # fmt: skip
-        quotas.settle([call], now=now)
-        invocations.record([call])
+        tally = Tally()
+        quotas.settle([call], now=now, tally=tally)
+        invocations.record([call], tally=tally)

@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 from accounts import sso_urls
 from chat import live_view, look
-from portal import alert_urls, health, metrics, setup, views
+from portal import alert_urls, desk, health, metrics, setup, views
 from usage import call_urls
 
 urlpatterns = [
@@ -24,8 +24,12 @@ urlpatterns = [
     path("me/keys/", include("accounts.api_keys_urls")),
     path("me/usage/", include("usage.mine_urls")),
     path("me/team/<uuid:team>/calls/", include((call_urls.team, "team_calls"))),
+    path("me/team/<uuid:uuid>/desk/", desk.team_desk, name="team_desk"),
+    path("me/team/<uuid:uuid>/desk/<slug:what>.csv", desk.team_export, name="team_desk_export"),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
+    path("setup/desk/", desk.desk, name="desk"),
+    path("setup/desk/<slug:what>.csv", desk.export, name="desk_export"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/prices/", include("usage.price_urls")),

@@ -75,6 +75,7 @@ class LedgerEntry(models.Model):
             models.Index(fields=["person", "reserved_at"], name="ledger_person"),
             models.Index(fields=["team", "reserved_at"], name="ledger_team"),
             models.Index(fields=["key", "reserved_at"], condition=Q(key__isnull=False), name="ledger_key"),
+            models.Index(fields=["at"], condition=Q(kind="correction"), name="ledger_corrected"),
         )
 
     def __str__(self) -> str:

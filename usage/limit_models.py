@@ -144,7 +144,10 @@ class QuotaPeriod(models.Model):
             ),
             models.CheckConstraint(condition=Q(starts_at__lt=F("ends_at")), name="quota_period_forward"),
         )
-        indexes = (models.Index(fields=["subject", "-ends_at"], name="quota_period_of"),)
+        indexes = (
+            models.Index(fields=["subject", "-ends_at"], name="quota_period_of"),
+            models.Index(fields=["ends_at"], name="quota_period_open"),
+        )
 
     def __str__(self) -> str:
         return f"{self.quota_id} {self.subject} {self.starts_at:%Y-%m-%d %H:%M}"

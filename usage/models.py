@@ -15,6 +15,7 @@ from providers.models import History
 from usage.ledger_models import LedgerEntry
 from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
 from usage.line_models import CallLine
+from usage.rollup_models import PersonDay, Rejection, Rollup, RollupTimes
 from usage.sources import Source
 
 __all__ = [
@@ -22,13 +23,17 @@ __all__ = [
     "ExchangeRate",
     "Invocation",
     "LedgerEntry",
+    "PersonDay",
     "Quota",
     "QuotaGrant",
     "QuotaNotice",
     "QuotaPeriod",
     "QuotaRequest",
+    "Rejection",
     "Reservation",
     "ReservationLine",
+    "Rollup",
+    "RollupTimes",
     "Source",
     "new_request_id",
 ]

@@ -1,7 +1,7 @@
 """Holds and the ledger: what a call may take at most is written before it is queued, and settled exactly once.
 
-The only writer of counters, reservations, their lines and the ledger. `look` reads before the transaction; all else is part of the
-caller's. Nothing here reads a cache, a clock or a conversation.
+The only writer of counters, reservations, their lines and the ledger, which it adds to the sums (usage.rollups). `look` reads before
+the transaction; all else is part of the caller's. Nothing here reads a cache, a clock or a conversation.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from usage.entries import Held
 from usage.limit_models import Unit
 from usage.limits import Limit, Standing
 from usage.models import Invocation, LedgerEntry, Reservation, ReservationLine
+from usage.rollups import Tally
 from usage.tariffs import Tariff
 
 _insert = Insert(Reservation)
@@ -234,10 +235,11 @@ def _refusal(takings: list[Taking], *, only_held: bool = False) -> LimitReached:
 # --- after it -----------------------------------------------------------------------------------------------------------
 
 
-def settle(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
+def settle(calls: Iterable[Invocation], *, now: dt.datetime, tally: Tally | None = None) -> set[uuid.UUID]:
     """Closes the holds of calls that reached a provider and writes the ledger; which of them were still held is returned.
 
-    Costs are put on the rows, and what cannot be is cut to what can. A repeat settles nothing.
+    Costs are put on the rows, and what cannot be is cut to what can. A repeat settles nothing. With `tally` the sums over calls
+    are the caller's to write, later in the same transaction; else they are written here.
     """
     every = {call.request_id: call for call in calls}
     closed = _close(every, state=Reservation.State.SETTLED, now=now)
@@ -253,7 +255,16 @@ def settle(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
             },
             now=now,
         )
+    _add(written.values(), tally=tally)
     return set(closed)
+
+
+def _add(written: Iterable[LedgerEntry], *, tally: Tally | None = None) -> None:
+    """Into the sums: after all counters, so that everybody locks in the same order."""
+    sums = tally or Tally()
+    sums.entries(written)
+    if tally is None:
+        sums.write()
 
 
 def release(request_ids: Iterable[uuid.UUID], *, now: dt.datetime) -> set[uuid.UUID]:
@@ -280,6 +291,7 @@ def count_lost(call: Invocation, *, now: dt.datetime) -> bool:
     counters.count(more, now=now)
     entry.overrun = counters.passed((line.period for line, amount in more.items() if amount), model=call.model)
     _insert_entries(entry)
+    _add([entry])
     return True
 
 
@@ -331,6 +343,7 @@ def correct(
         raise ValueError("a correction cannot take more back than was counted")
     _insert_entries(entry)
     counters.count({line: entries.counted(entry, unit=line.unit) for line in counters.lines([row.pk])}, now=now)
+    _add([entry])
     return entry
 
 

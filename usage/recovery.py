@@ -8,6 +8,7 @@ from django.db import transaction
 
 from usage import invocations, quotas
 from usage.models import Invocation, Reservation
+from usage.rollups import Tally
 
 
 def settle_expired(*, now: dt.datetime) -> int:
@@ -17,9 +18,10 @@ def settle_expired(*, now: dt.datetime) -> int:
     for hold in over[:500]:
         with transaction.atomic():
             call = _invocation(hold, now=now)
-            if not quotas.settle([call], now=now):
+            tally = Tally()
+            if not quotas.settle([call], now=now, tally=tally):
                 continue  # somebody was first
-            invocations.record([call])
+            invocations.record([call], tally=tally)
         done += 1
     return done
 

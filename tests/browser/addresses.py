@@ -28,6 +28,8 @@ NO_PAGES: dict[str, str] = {
     "api:v1:quotas": "for programs",
     "chat:limit": "a part of the chat's page, which is shown",
     "usage:export": "a file",
+    "desk_export": "a file",
+    "team_desk_export": "a file",
     "limits:export": "a file",
     "prices:export": "a file",
     "prices:rates_export": "a file",

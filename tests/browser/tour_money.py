@@ -72,6 +72,48 @@ first = QuotaRequest.objects.filter(person=ada.uuid).first()
 call = LedgerEntry.objects.filter(person=ada.uuid).order_by("-pk").first()
 answer = {"quota": str(mine.uuid), "request": str(first.uuid), "person": str(ada.uuid), "call": str(call.uuid)}
 """
+DESK = """
+import datetime as dt, random, uuid
+from django.utils import timezone
+from accounts.models import Team, User
+from providers.models import LanguageModel, Provider
+from usage import rollups
+from usage.models import Invocation, LedgerEntry
+now, dice = timezone.now(), random.Random(5)
+models = list(LanguageModel.objects.order_by("pk")[:4])
+people = list(User.objects.filter(is_active=True, is_service=False).order_by("pk")[:9])
+teams = [*Team.objects.order_by("pk")[:3], None]
+provider = Provider.objects.order_by("pk").last()
+if not Invocation.objects.filter(provider_name="tour").exists():
+    calls, entries = [], []
+    for days in range(45):
+        for _ in range(dice.randrange(4, 14) if (now - dt.timedelta(days=days)).weekday() < 5 else 2):
+            at = now - dt.timedelta(days=days, minutes=dice.randrange(0, 500))
+            person, place = dice.choice(people), dice.randrange(0, len(models))
+            model, team = models[place], teams[person.pk % len(teams)]
+            bad = dice.random() < .03
+            cost = None if bad or place == 3 else dice.randrange(20_000, 900_000) // (1 + place)
+            common = dict(request_id=uuid.uuid4(), source=dice.choice(["page", "page", "page", "api"]), person=person.uuid,
+                person_name=str(person), team=team and team.uuid, team_name=team.name if team else "", provider=provider.uuid,
+                provider_name="tour", model=model.uuid, model_name=model.name, outcome="failed" if bad else "done",
+                input_tokens=0 if bad else dice.randrange(300, 9000), output_tokens=0 if bad else dice.randrange(50, 1500),
+                organisation_currency="" if cost is None else "USD", organisation_cost_micro=cost)
+            first = dice.randrange(300, 2500)
+            calls.append(Invocation(**common, created_at=at, finished_at=at, queue_ms=dice.randrange(5, 90), ttft_ms=None if bad else first,
+                duration_ms=first + dice.randrange(1000, 24000), error_kind="server_error" if bad else ""))
+            if not bad:
+                entries.append(LedgerEntry(**common, kind="settle", reserved_at=at, at=at))
+    Invocation.objects.bulk_create(calls)
+    LedgerEntry.objects.bulk_create(entries)
+    tally = rollups.Tally()
+    tally.calls(calls)
+    tally.entries(entries)
+    tally.write()
+    for reason, count in (("limit_reached", 7), ("busy", 2)):
+        for _ in range(count):
+            rollups.refused(team=teams[0].uuid, source="page", reason=reason, now=now)
+answer = None
+"""
 REASONS = {
     "en": "The tender is due on Friday and needs many long answers.",
     "zh-hans": "周五要交标书，需要大量长回答。",
@@ -85,7 +127,10 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
     model, provider = tour.site.django(MAKE, NAMES[language])
     who: list[object] = [tour.people[language].email, NAMES[language], REASONS[language]]
     made: dict[str, str] = tour.site.django(LIMITS, who)
+    tour.site.django(DESK, None)
     return {
+        "setup-desk": f"{home}/setup/desk/",
+        "setup-desk-hour": f"{home}/setup/desk/?range=hour",
         "setup-prices": f"{home}/setup/prices/",
         "setup-prices-none": f"{home}/setup/prices/?q=nothing",
         "setup-price": f"{home}/setup/prices/{model}/{provider}/",

@@ -79,6 +79,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
         "invitation": f"{home}/accounts/invitation/{made['token']}/",
         "invitation-over": f"{home}/accounts/invitation/none/",
         "my-team-of": f"{home}/me/team/{made['team']}/",
+        "my-team-desk": f"{home}/me/team/{made['team']}/desk/",
         "house-rules": f"{home}/chat/",
         "house-rules-page": f"{home}/me/house-rules/",
         "registration": f"{home}/accounts/signup/",

@@ -6,10 +6,14 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import User
 from chat.models import Conversation, Generation, Message
+from portal import seeded_calls
 from portal.management.commands import seed
+from usage import recount
+from usage.models import Invocation, LedgerEntry
 
 pytestmark = pytest.mark.django_db
 FIRST = f"person0@{seed.DOMAIN}"
@@ -53,3 +57,13 @@ def test_sign_ins_are_refused_unless_asked_for(given: dict[str, object]) -> None
 def test_people_without_a_password_cannot_sign_in() -> None:
     call_command("seed", people=1, verbosity=0)
     assert not User.objects.get(email=FIRST).has_usable_password()
+
+
+def test_calls_come_with_their_ledger_and_their_sums() -> None:
+    made = seeded_calls.make(40, people=seed.make_people(3), now=timezone.now())
+    assert (made, Invocation.objects.count()) == (40, 40)
+    failed = Invocation.objects.filter(outcome="failed").count()
+    assert LedgerEntry.objects.count() == 40 - failed
+    assert list(recount.drifts()) == []
+    seeded_calls.make(10, people=seed.make_people(3), now=timezone.now())
+    assert Invocation.objects.count() == 50

@@ -82,7 +82,11 @@ ONESELF = (
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
     Group(OWNERS, WRITE, "me/sign-ins/<uuid:number>/end/"),
-    Group(MANAGERS, READ, "me/team/ me/team/<uuid:uuid>/"),
+    Group(
+        MANAGERS,
+        READ,
+        "me/team/ me/team/<uuid:uuid>/ me/team/<uuid:uuid>/desk/ me/team/<uuid:uuid>/desk/<slug:what>.csv",
+    ),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
     Group(Policy(DOOR, DOOR, DOOR, DOOR, DOOR, DOOR), WRITE, "me/sign-ins/end/"),
     Group(SIGNED_IN, FORM, "accounts/password/change/", loose=True, always=True),
@@ -120,6 +124,7 @@ SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
     Group(ENTRANCE, WRITE, "setup/put-away/"),
+    Group(SETUP, READ, "setup/desk/ setup/desk/<slug:what>.csv", needs=("usage.view_rollup",)),
     Group(SETUP, READ, "setup/models/ setup/models/provider/<uuid:uuid>/", needs=("providers.change_provider",)),
     Group(SETUP, READ, "setup/models/connect/", needs=("providers.change_provider", "providers.add_provider")),
     Group(

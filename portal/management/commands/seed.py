@@ -29,6 +29,7 @@ from accounts.session_store import SessionStore, stored
 from accounts.sessions import KEY
 from chat import rendering
 from chat.models import Conversation, Generation, Message
+from portal import seeded_calls
 
 DOMAIN = "seed.invalid"
 NAMESPACE = uuid.UUID("5eed5eed-0000-4000-8000-000000000000")
@@ -51,6 +52,9 @@ class Command(BaseCommand):
         parser.add_argument("--people", type=int, default=0, help="so many people, person0@… on")
         parser.add_argument("--conversations", type=int, default=0, help="so many for the first person")
         parser.add_argument("--messages", type=int, default=10, help="messages in each of them (questions and answers)")
+        parser.add_argument(
+            "--calls", type=int, default=0, help="so many calls more, with ledger and sums, over a year"
+        )
         parser.add_argument("--sessions", type=Path, help="a JSON file: e-mail, sessionid, csrftoken of each person")
         parser.add_argument("--password", default="", help="a password for people that are new")
         parser.add_argument("--yes", action="store_true", help="make sign-ins although DEBUG is off")
@@ -64,6 +68,9 @@ class Command(BaseCommand):
         if conversations:
             made = make_conversations(everybody[0], count=conversations, length=messages)
             self.stdout.write(f"{everybody[0].email}: {made} new conversations of {messages} messages")
+        if given["calls"] > 0:
+            made = seeded_calls.make(given["calls"], people=everybody, now=timezone.now())
+            self.stdout.write(f"{made} calls")
         if given["sessions"]:
             write(given["sessions"], [sign_in(person) for person in everybody])
         self.stdout.write(f"{len(everybody)} people, person0@{DOMAIN} to person{len(everybody) - 1}@{DOMAIN}")

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('usage', '0004_ledger_guard'),
+        ('usage', '0006_count_rollups'),
     ]
 
     operations = [
