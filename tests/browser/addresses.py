@@ -31,6 +31,8 @@ NO_PAGES: dict[str, str] = {
     "limits:export": "a file",
     "prices:export": "a file",
     "prices:rates_export": "a file",
+    "brand_sheet": "a style sheet",
+    "brand_logo": "a picture",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

@@ -46,6 +46,7 @@ OPEN = (
     ),
     Group(PUBLIC, FORM, "accounts/logout/", loose=True, always=True),
     Group(PUBLIC, WRITE, "me/language/", always=True),
+    Group(PUBLIC, READ, "brand/<str:name>.css brand/<str:digest>.png", always=True),
     Group(PUBLIC, (), "/", loose=True),
     # Django's own door and its password form lead to ours.
     Group(Policy(DOOR, NO, NO, NO, NO, NO), FORM, "admin/login/", loose=True),
@@ -74,6 +75,7 @@ CONVERSATION = (
 )
 ONESELF = (
     Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
+    Group(SIGNED_IN, WRITE, "me/announcements/<uuid:uuid>/"),
     Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
     Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
@@ -142,7 +144,9 @@ ADMINISTRATION = (
         SETUP,
         WRITE,
         """setup/models/provider/<uuid:uuid>/names/ setup/models/provider/<uuid:uuid>/fetch/
-        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
+        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/ setup/models/<uuid:uuid>/test/
+        setup/models/<uuid:uuid>/ways/ setup/models/<uuid:uuid>/providers/
+        setup/models/<uuid:uuid>/providers/<uuid:provider>/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
     ),
     Group(
@@ -207,7 +211,15 @@ ADMINISTRATION = (
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
     # Superusers only: no permission of staff is enough.
     Group(SETUP, FORM, "setup/sign-in/", without=("accounts.view_user",), confirmed=True),
-    Group(SETUP, FORM, "setup/organisation/", needs=("accounts.change_organisation",)),
+    Group(
+        SETUP,
+        FORM,
+        """setup/organisation/ setup/look/ setup/announcements/ setup/announcements/<uuid:uuid>/
+        setup/maintenance/""",
+        needs=("accounts.change_organisation",),
+    ),
+    Group(SETUP, WRITE, "setup/look/picture/", needs=("accounts.change_organisation",)),
+    Group(SETUP, READ, "setup/house-rules/", needs=("accounts.change_organisation", "accounts.view_user")),
     Group(SETUP, READ, "setup/mail/", needs=("accounts.change_mail",)),
     Group(
         SETUP,

@@ -18,17 +18,20 @@ from django.contrib.auth.models import Permission
 from django.core import signing
 from django.utils import timezone
 
-from accounts import api_keys, clock, email_change, one_time_links, sso_secrets
+from accounts import api_keys, clock, email_change, one_time_links, pictures, sso_secrets
 from accounts.invitations import digest_of
 from accounts.models import (
+    Announcement,
     ApiKey,
     Invitation,
     LoginSession,
+    Logo,
     Mail,
     Membership,
     OneTimeLink,
     Organisation,
     Registration,
+    RulesVersion,
     SsoConnection,
     Team,
     User,
@@ -37,6 +40,7 @@ from chat import organising
 from chat.messages import Sent
 from providers.models import LanguageModel, ModelRoute, Price, Provider
 from tests.accounts.conftest import PASSWORD
+from tests.accounts.drawing import png
 from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
@@ -59,6 +63,7 @@ class World:
         self._make_people()
         self._make_chat()
         self._make_call()
+        self._make_words()
         self._make_credentials()
         self._make_doors()
 
@@ -123,6 +128,14 @@ class World:
         self.question = self.sent.question
         self.binned = asked(self.owner, "deleted").conversation
         organising.delete(self.owner, conversation=self.binned)
+
+    def _make_words(self) -> None:
+        late = timezone.now() + dt.timedelta(days=1)
+        self.announcement = Announcement.objects.create(text="Hello.", ends_at=late)
+        picture = pictures.read(png())
+        self.logo = Logo.objects.create(digest="a" * 64, data=picture.data, width=2, height=2)
+        Organisation.objects.update(announced_until=late, logo=self.logo.digest)
+        RulesVersion.objects.create(digest="b" * 64, text="Be kind.")
 
     def _make_call(self) -> None:
         hold = making.reserve(making.hold(self.teammate), now=clock.now())
@@ -223,7 +236,11 @@ class World:
             ("setup/limits/", (self.quota.uuid,)),
             ("setup/models/connect/", ("openai",)),
             ("setup/models/provider/", (provider.uuid,)),
-            ("setup/models/", (self.model.uuid,)),
+            ("setup/models/", (self.model.uuid, provider.uuid)),
+            ("setup/announcements/", (self.announcement.uuid,)),
+            ("me/announcements/", (self.announcement.uuid,)),
+            ("brand/<str:name>", ("0f6b5c-63c7b2-1",)),
+            ("brand/", (self.logo.digest,)),
             ("setup/prices/<uuid:uuid>/remove/", (self.coming.uuid,)),
             ("setup/prices/rates/", (self.rate.uuid,)),
             ("setup/prices/", (self.model.uuid, provider.uuid)),
