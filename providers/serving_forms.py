@@ -46,7 +46,7 @@ class Further(forms.Form):
 class Ways(forms.Form):
     """Further fields of every call's body, and up to three modes. A mode without a name is none."""
 
-    body = forms.CharField(
+    extra = forms.CharField(
         label=_("Further fields"),
         required=False,
         widget=forms.Textarea(attrs=_JSON),
@@ -63,25 +63,25 @@ class Ways(forms.Form):
     @classmethod
     def of(cls, model: LanguageModel) -> Ways:
         """The form as the model stands."""
-        initial: dict[str, Any] = {"body": bodies.written(model.body)}
+        initial: dict[str, Any] = {"extra": bodies.written(model.body)}
         for number, mode in enumerate(modes.of(model)):
             values = {"key": mode.key, "name": mode.name, "chinese": mode.chinese, "tokens": mode.answer_tokens}
             initial |= {f"{name}_{number}": value for name, value in values.items()}
-            initial[f"body_{number}"] = bodies.written(mode.body)
+            initial[f"extra_{number}"] = bodies.written(mode.body)
         return cls(initial=initial)
 
     @property
     def rows(self) -> list[dict[str, BoundField | int]]:
         """The fields of each mode, for the template."""
-        names = ("key", "name", "chinese", "body", "tokens")
+        names = ("key", "name", "chinese", "extra", "tokens")
         return [{"number": n + 1} | {name: self[f"{name}_{n}"] for name in names} for n in range(modes.MOST)]
 
     def clean(self) -> None:
         super().clean()
-        self.cleaned_data["body"] = self._parsed("body")
+        self.cleaned_data["extra"] = self._parsed("extra")
         for number in range(modes.MOST):
-            self.cleaned_data[f"body_{number}"] = self._parsed(f"body_{number}")
-            rest = (self.cleaned_data.get(f"{name}_{number}") for name in ("chinese", "body", "tokens"))
+            self.cleaned_data[f"extra_{number}"] = self._parsed(f"extra_{number}")
+            rest = (self.cleaned_data.get(f"{name}_{number}") for name in ("chinese", "extra", "tokens"))
             if not self.cleaned_data.get(f"name_{number}") and any(rest):
                 self.add_error(f"name_{number}", gettext("Give the mode a name, or empty its other fields."))
         named = [self.cleaned_data.get(f"name_{number}") for number in range(modes.MOST)]
@@ -104,7 +104,7 @@ class Ways(forms.Form):
         found: list[modes.Mode] = []
         for number in range(modes.MOST):
             key, name, chinese, body, tokens = (
-                self.cleaned_data.get(f"{part}_{number}") for part in ("key", "name", "chinese", "body", "tokens")
+                self.cleaned_data.get(f"{part}_{number}") for part in ("key", "name", "chinese", "extra", "tokens")
             )
             if not name:
                 continue
@@ -130,5 +130,5 @@ def _fields(number: int) -> dict[str, forms.Field]:
     tokens = forms.IntegerField(label=_("Usual answer"), required=False, min_value=16, max_value=10_000_000)
     tokens.help_text = _("In tokens; empty: as the model's.")
     key = forms.RegexField(r"^[a-z0-9-]{1,32}\Z", required=False, widget=forms.HiddenInput())
-    made = {"key": key, "name": name, "chinese": chinese, "body": body, "tokens": tokens}
+    made = {"key": key, "name": name, "chinese": chinese, "extra": body, "tokens": tokens}
     return {f"{part}_{number}": field for part, field in made.items()}

@@ -24,7 +24,7 @@ from providers.views import CHANGE
 
 
 def _back(model: LanguageModel, part: str) -> HttpResponseRedirect:
-    return HttpResponseRedirect(f"{reverse('providers:model', args=[model.uuid])}#{part}")
+    return HttpResponseRedirect(f"{reverse('providers:model', args=[model.uuid])}#{part}", status=303)
 
 
 @require_POST
@@ -73,7 +73,7 @@ def ways(request: HttpRequest, uuid: UUID) -> HttpResponse:
     form = Ways(request.POST)
     if not form.is_valid():
         return model_views.page(request, model, ways=form)
-    after = {"body": form.cleaned_data["body"], "modes": [mode.to_json() for mode in form.made]}
+    after = {"body": form.cleaned_data["extra"], "modes": [mode.to_json() for mode in form.made]}
     with transaction.atomic():
         before = {"body": model.body, "modes": model.modes}
         LanguageModel.objects.filter(pk=model.pk).update(**after)

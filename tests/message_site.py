@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def of_the_site() -> Iterator[Message]:
     """The refusals and lines, with sample names."""
-    from tests.message_list import KEPT, both, plain
+    from tests.message_list import KEPT, Message, both, plain
 
     gone = "This model has no such mode. Your text is kept; reload the page to see the modes that it has."
     yield plain("a mode that the model no longer has", gone, kept=KEPT)
@@ -25,10 +25,8 @@ def of_the_site() -> Iterator[Message]:
         names = {"other": "OpenAI", "provider": "Azure OpenAI"}
         return _("%(other)s does not answer at the moment: this is from %(provider)s.") % names
 
-    from tests.message_list import Message as Row
-
-    yield Row("the next provider answered", *both(stood_in), "the answer counts as always", (), "the person", "–")
-    yield Row(
+    yield Message("the next provider answered", *both(stood_in), "the answer counts as always", (), "the person", "–")
+    yield Message(
         "maintenance, a question is sent",
         *both(lambda: maintenance.words(Organisation())),
         "the text stays in the box; nothing is sent or counted",

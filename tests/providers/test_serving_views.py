@@ -59,7 +59,7 @@ def test_providers_are_put_in_order_switched_off_and_taken_away_and_the_trail_te
     admin: Client, model: LanguageModel
 ) -> None:
     _first, second, third = serve(model, "First", "Second", "Third")
-    assert do(admin, model, third, "up") == 302
+    assert do(admin, model, third, "up") == 303
     assert order(model) == ["First", "Third", "Second"]
     do(admin, model, third, "up")
     do(admin, model, third, "up")  # further than the top is the top
@@ -79,7 +79,7 @@ def test_a_further_provider_comes_last_and_never_twice(admin: Client, model: Lan
     serve(model, "First")
     other = Provider.objects.create(name="Other", base_url="http://127.0.0.1:9/v1")
     where = reverse("providers:further", args=[model.uuid])
-    assert admin.post(where, {"provider": other.uuid, "upstream_name": "their-demo"}).status_code == 302
+    assert admin.post(where, {"provider": other.uuid, "upstream_name": "their-demo"}).status_code == 303
     assert order(model) == ["First", "Other"]
     assert admin.post(where, {"provider": other.uuid, "upstream_name": "again"}).status_code == 422
     assert admin.post(where, {"provider": other.uuid, "upstream_name": "a\tb"}).status_code == 422
@@ -103,11 +103,11 @@ def test_a_test_is_one_real_call_with_its_time_and_its_words(
 
 
 def ways(**changes: Any) -> dict[str, Any]:
-    given: dict[str, Any] = {"body": '{"temperature": 0.2}'}
+    given: dict[str, Any] = {"extra": '{"temperature": 0.2}'}
     for number, (name, chinese, body) in enumerate(
         [("Quick", "快速", '{"think": false}'), ("Think", "", '{"think": true}'), ("", "", "")]
     ):
-        given |= {f"key_{number}": "", f"name_{number}": name, f"chinese_{number}": chinese, f"body_{number}": body}
+        given |= {f"key_{number}": "", f"name_{number}": name, f"chinese_{number}": chinese, f"extra_{number}": body}
         given[f"tokens_{number}"] = ""
     return given | changes
 
@@ -116,12 +116,12 @@ def test_fields_and_modes_are_kept_and_a_mode_keeps_its_key_when_it_is_renamed(
     admin: Client, model: LanguageModel
 ) -> None:
     where = reverse("providers:ways", args=[model.uuid])
-    assert admin.post(where, ways()).status_code == 302
+    assert admin.post(where, ways()).status_code == 303
     model.refresh_from_db()
     assert modes.body(model, "think") == {"temperature": 0.2, "think": True}
     assert [mode.key for mode in modes.of(model)] == ["quick", "think"]
     renamed = ways(key_0="quick", name_0="Swift", key_1="think", tokens_1="9000")
-    assert admin.post(where, renamed).status_code == 302
+    assert admin.post(where, renamed).status_code == 303
     model.refresh_from_db()
     assert [(mode.key, mode.name, mode.answer_tokens) for mode in modes.of(model)] == [
         ("quick", "Swift", None),
@@ -130,7 +130,9 @@ def test_fields_and_modes_are_kept_and_a_mode_keeps_its_key_when_it_is_renamed(
     event = AuditEvent.objects.filter(action="model.changed").order_by("number").first()
     assert event is not None
     assert "temperature" in event.changes["further_fields"][1]
-    assert admin.post(where, ways(body="", name_0="", name_1="", chinese_0="", body_0="", body_1="")).status_code == 302
+    assert (
+        admin.post(where, ways(extra="", name_0="", name_1="", chinese_0="", extra_0="", extra_1="")).status_code == 303
+    )
     model.refresh_from_db()
     assert (model.body, model.modes) == ({}, [])
 
@@ -138,12 +140,12 @@ def test_fields_and_modes_are_kept_and_a_mode_keeps_its_key_when_it_is_renamed(
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({"body": '{"model": "dearer"}'}, "the portal&#x27;s own: model"),
-        ({"body_1": '{"max_tokens": 1}'}, "the portal&#x27;s own: max_tokens"),
-        ({"body": "[]"}, "Write a JSON object"),
+        ({"extra": '{"model": "dearer"}'}, "the portal&#x27;s own: model"),
+        ({"extra_1": '{"max_tokens": 1}'}, "the portal&#x27;s own: max_tokens"),
+        ({"extra": "[]"}, "Write a JSON object"),
         ({"name_1": "", "chinese_1": "思考"}, "Give the mode a name"),
         ({"name_1": "Quick"}, "Another mode has this name."),
-        ({"name_1": "", "body_1": ""}, "One mode alone is no choice"),
+        ({"name_1": "", "extra_1": ""}, "One mode alone is no choice"),
         ({"name_0": "x" * 17}, "at most 16 characters"),
         ({"tokens_0": "1"}, "greater than or equal to 16"),
     ],
@@ -161,7 +163,7 @@ def test_what_cannot_be_is_refused_with_a_word_and_nothing_is_changed(
 def test_an_attack_in_the_name_of_a_mode_or_in_a_field_is_inert(admin: Client, model: LanguageModel) -> None:
     attack = "<b onclick=x>"
     body = '{"a": "</textarea><script>alert(1)</script>"}'
-    admin.post(reverse("providers:ways", args=[model.uuid]), ways(name_0=attack, body=body))
+    admin.post(reverse("providers:ways", args=[model.uuid]), ways(name_0=attack, extra=body))
     shown = page(admin, model)
     assert attack not in shown
     assert "<script>alert" not in shown

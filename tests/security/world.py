@@ -73,6 +73,7 @@ class World:
         self.organisation.save()
         # Nobody listens on port 9: what would ask a provider or an issuer is refused at once.
         self.provider = Provider.objects.create(name="Provider", base_url="http://127.0.0.1:9/v1", max_concurrency=9)
+        self.spare = Provider.objects.create(name="Spare", base_url="http://127.0.0.1:9/v1")
         self.model = LanguageModel.objects.create(slug="demo", name="Demo", enabled=True)
         self.route = ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
         self.price = Price.objects.create(model=self.model, provider=self.provider)
