@@ -29,6 +29,11 @@ from providers.models import *
 ModelRoute.objects.filter(provider__name="First").delete()
 answer = str(LanguageModel.objects.get(slug="demo").uuid)
 """
+WAYS = """
+from providers.models import LanguageModel
+ways = [{"key": "quick", "name": "Quick"}, {"key": "think", "name": "Think"}, {"key": "deep", "name": "Thorough"}]
+answer = LanguageModel.objects.filter(slug="demo").update(modes=ways)
+"""
 LAST = """
 from chat.models import Generation
 last = Generation.objects.order_by("-pk").first()
@@ -91,6 +96,7 @@ def test_a_mode_is_set_up_chosen_by_keyboard_sent_and_remembered(profile: Profil
     uuid = site.django(MENDED)
     setup = profile(ADMIN).new_page()
     setup.goto(f"{site.url()}/setup/models/{uuid}/")
+    setup.locator("#ways summary").click()
     for number, (name, body) in enumerate((("Quick", '{"temperature": 1}'), ("Think", '{"temperature": 0}'))):
         mode = setup.get_by_role("group", name=f"Mode {number + 1}")
         mode.get_by_label("Name", exact=True).fill(name)
@@ -118,6 +124,8 @@ def test_a_mode_is_set_up_chosen_by_keyboard_sent_and_remembered(profile: Profil
 
 
 def test_the_switch_fits_on_a_phone(profile: Profile, site: Site) -> None:
+    site.django(MENDED)
+    site.django(WAYS)
     page = chat(profile, site, site.people(1)[0], **PHONE)
     switch = page.locator(".modes:not([hidden])")
     expect(switch).to_be_visible()
