@@ -46,7 +46,6 @@ OPEN = (
     ),
     Group(PUBLIC, FORM, "accounts/logout/", loose=True, always=True),
     Group(PUBLIC, WRITE, "me/language/", always=True),
-    Group(PUBLIC, READ, "brand/<str:name>.css brand/<str:digest>.png", always=True),
     Group(PUBLIC, (), "/", loose=True),
     # Django's own door and its password form lead to ours.
     Group(Policy(DOOR, NO, NO, NO, NO, NO), FORM, "admin/login/", loose=True),
@@ -58,7 +57,7 @@ OPEN = (
 
 CONVERSATION = (
     Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/limit/ chat/bin/"),
-    Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/"),
+    Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/ me/announcements/<uuid:uuid>/"),
     Group(
         OWNERS,
         READ,
@@ -75,7 +74,6 @@ CONVERSATION = (
 )
 ONESELF = (
     Group(SIGNED_IN, FORM, "me/ me/notices/ me/house-rules/"),
-    Group(SIGNED_IN, WRITE, "me/announcements/<uuid:uuid>/"),
     Group(SIGNED_IN, READ, "me/usage/ me/usage/export/"),
     Group(OWNERS, FORM, "me/usage/ask/<uuid:quota>/"),
     Group(SIGNED_IN, READ, "me/trail/ me/sign-ins/ me/company/ me/keys/ accounts/second-factor/"),
@@ -117,6 +115,7 @@ ONESELF = (
 """A person's own settings, keys and sign-ins."""
 
 LIMITS = ("usage.change_quota",)
+SITE = "setup/organisation/ setup/look/ setup/announcements/ setup/announcements/<uuid:uuid>/ setup/maintenance/"
 SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
@@ -211,13 +210,7 @@ ADMINISTRATION = (
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
     # Superusers only: no permission of staff is enough.
     Group(SETUP, FORM, "setup/sign-in/", without=("accounts.view_user",), confirmed=True),
-    Group(
-        SETUP,
-        FORM,
-        """setup/organisation/ setup/look/ setup/announcements/ setup/announcements/<uuid:uuid>/
-        setup/maintenance/""",
-        needs=("accounts.change_organisation",),
-    ),
+    Group(SETUP, FORM, SITE, needs=("accounts.change_organisation",)),
     Group(SETUP, WRITE, "setup/look/picture/", needs=("accounts.change_organisation",)),
     Group(SETUP, READ, "setup/house-rules/", needs=("accounts.change_organisation", "accounts.view_user")),
     Group(SETUP, READ, "setup/mail/", needs=("accounts.change_mail",)),
@@ -326,7 +319,7 @@ PROGRAMMING = (
         WRITE,
         "api/v1/keys/<uuid:uuid>/roll/",
     ),
-    Group(PUBLIC, READ, "health/live health/ready", always=True),
+    Group(PUBLIC, READ, "health/live health/ready brand/<str:name>.css brand/<str:digest>.png", always=True),
 )
 """The API and what machines ask."""
 
