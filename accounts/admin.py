@@ -183,6 +183,7 @@ class MembershipAdmin(admin.ModelAdmin[Membership]):
     list_display = ("user", "team", "role", "is_primary")
     list_filter = ("role", "team")
     list_select_related = ("user", "team")
+    search_fields = ("user__email", "user__name", "team__name")
     autocomplete_fields = ("user", "team")
 
 

@@ -83,6 +83,11 @@ ACTIONS: dict[str, str | Promise] = {
     "sso.only_off": _("%(actor)s let passwords in again."),
     # --- the organisation and what answers ---
     "organisation.changed": _("%(actor)s changed the organisation."),
+    "organisation.maintenance_on": _("%(actor)s announced maintenance: nothing new can be sent."),
+    "organisation.maintenance_off": _("%(actor)s ended the maintenance."),
+    "announcement.made": _("%(actor)s made an announcement."),
+    "announcement.changed": _("%(actor)s changed an announcement."),
+    "announcement.removed": _("%(actor)s took an announcement away."),
     "provider.added": _("%(actor)s connected %(target)s."),
     "provider.changed": _("%(actor)s changed the provider %(target)s."),
     "provider.deleted": _("%(actor)s deleted the provider %(target)s."),

@@ -20,7 +20,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, belongings, clock, events, letters, mail, passwords, teams
+from accounts import audit, belongings, clock, events, house_rules, letters, mail, passwords, teams
 from accounts.models import Invitation, Membership, Team, User
 from accounts.refusals import NotPossible
 
@@ -232,7 +232,9 @@ def _make(invitation: Invitation, *, newcomer: Newcomer, hashed: str) -> User:
     }
     try:
         with transaction.atomic():
-            return User.objects.create(**fields)
+            person = User.objects.create(**fields)
+            house_rules.note(person, digest=newcomer.house_rules_read)
+            return person
     except IntegrityError:
         raise NotPossible("known", _("There is an account with this address already. Sign in with it.")) from None
 

@@ -18,7 +18,7 @@ from django.utils import timezone, translation
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect
 
-from accounts import devices, log_ids, login_sessions, second_factor
+from accounts import devices, log_ids, login_sessions, second_factor, support
 from accounts.models import Organisation, User
 from accounts.refusals import FactorDemanded, PasswordExpired, Refused, wants_json
 from accounts.sessions import KEY
@@ -27,7 +27,7 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 
 # Answers of a machine to a machine: no session, no language, and no query when the database is down. The API asks
 # accounts.authentication itself.
-QUIET = ("/health/", "/metrics", "/api/")
+QUIET = ("/health/", "/metrics", "/api/", "/brand/")
 
 
 def organisation_of(request: HttpRequest) -> Organisation:
@@ -35,6 +35,7 @@ def organisation_of(request: HttpRequest) -> Organisation:
     if "organisation" not in vars(request):
         try:
             found = Organisation.get()
+            support.remember(found)
         except DatabaseError:
             found = Organisation()
         vars(request)["organisation"] = found

@@ -52,7 +52,7 @@ class _Compiled:
 
 
 class Prepared:
-    """A queryset with open places. `build` is called once per connection with `samples`; each sample must stand in it exactly once.
+    """A queryset with open places. `build` is called once per connection with `samples`; each stands in it, once or more often.
 
     Samples are values that nothing else in the query has, of the type that will be given later.
     """
@@ -90,8 +90,9 @@ class Prepared:
         compiler: Any = queryset.query.get_compiler(using=connection.alias)
         sql, given = compiler.as_sql()
         params = list(given)
-        slots = [(params.index(stored(sample)), which) for which, sample in enumerate(self._samples)]
-        assert all(params.count(stored(sample)) == 1 for sample in self._samples)
+        places = {stored(sample): which for which, sample in enumerate(self._samples)}
+        slots = [(place, places[value]) for place, value in enumerate(params) if value in places]
+        assert {which for _place, which in slots} == set(places.values())
         return _Compiled(sql, params, slots, _reader(compiler))
 
 

@@ -18,7 +18,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
-from accounts import audit, clock, events, letters, mail, passwords, tries
+from accounts import audit, clock, events, house_rules, letters, mail, passwords, tries
 from accounts.invitations import digest_of
 from accounts.lockout import address
 from accounts.models import Organisation, Registration, User
@@ -159,6 +159,7 @@ def _make(row: Registration, *, request: HttpRequest) -> User | None:
             person = User.objects.create(
                 **fields, house_rules_read=row.house_rules_read, is_active=False, awaits_approval=True
             )
+            house_rules.note(person, digest=row.house_rules_read)
             audit.record("registration.asked", request=request, target=person, actor_kind="anonymous")
     except IntegrityError:
         return None

@@ -18,6 +18,7 @@ else:
     OrganisationBase = UserBase = forms.ModelForm
 
 LONGEST = 20_000
+MOST_STARTERS = 4
 
 
 class OrganisationForm(OrganisationBase):
@@ -28,7 +29,7 @@ class OrganisationForm(OrganisationBase):
 
     class Meta:
         model = Organisation
-        fields = ("name", "time_zone", "language", "contact", "house_rules", "instructions")
+        fields = ("name", "time_zone", "language", "contact", "house_rules", "instructions", "starters")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -40,12 +41,18 @@ class OrganisationForm(OrganisationBase):
             ),
             "house_rules": (_("House rules"), _("What may be asked and what not. For colleagues to read.")),
             "instructions": (_("Instructions"), _("Told to every model before the conversation, in any language.")),
+            "starters": (
+                _("Starters"),
+                _(
+                    "Up to four ways to begin, on the empty page: one a line, “title | text for the box”. Empty: four general ones."
+                ),
+            ),
             "time_zone": (_("Time zone"), _("Days and months of limits and reports follow it.")),
             "language": (_("Language"), _("For people who have chosen none.")),
         }
         for name, (label, hint) in labels.items():
             self.fields[name].label, self.fields[name].help_text = label, hint
-        for name in ("house_rules", "instructions"):
+        for name in ("house_rules", "instructions", "starters"):
             self.fields[name].widget.attrs |= {"rows": 4, "maxlength": LONGEST}
         zone, language = self.fields["time_zone"], self.fields["language"]
         assert isinstance(zone, forms.ChoiceField)
@@ -58,6 +65,15 @@ class OrganisationForm(OrganisationBase):
 
     def clean_instructions(self) -> str:
         return self._bounded("instructions")
+
+    def clean_starters(self) -> str:
+        text = self._bounded("starters")
+        lines = [line.strip() for line in text.splitlines() if line.strip()]
+        if len(lines) > MOST_STARTERS:
+            raise forms.ValidationError(_("At most four lines."))
+        if any(not line.partition("|")[0].strip() or len(line.partition("|")[0]) > 60 for line in lines):
+            raise forms.ValidationError(_("Each line begins with a title of at most 60 characters."))
+        return "\n".join(lines)
 
     def _bounded(self, name: str) -> str:
         text: str = self.cleaned_data[name]

@@ -6,12 +6,14 @@ from django.urls import URLPattern, path
 
 from accounts import (
     audit_views,
+    brand_views,
     setup_access,
     setup_invitations,
     setup_mail,
     setup_people,
     setup_programs,
     setup_sign_in,
+    setup_site,
     setup_teams,
     setup_views,
 )
@@ -26,6 +28,12 @@ urlpatterns: list[URLPattern] = [
     path("mail/<uuid:number>/again/", setup_mail.resend, name="mail_resend"),
     path("mail/<uuid:number>/discard/", setup_mail.discard, name="mail_discard"),
     path("organisation/", setup_views.organisation, name="organisation"),
+    path("look/", brand_views.look, name="look"),
+    path("look/picture/", brand_views.picture, name="picture"),
+    path("house-rules/", setup_site.agreements, name="agreements"),
+    path("announcements/", setup_site.announcement_list, name="announcements"),
+    path("announcements/<uuid:uuid>/", setup_site.announcement, name="announcement"),
+    path("maintenance/", setup_site.keep_up, name="maintenance"),
     path("people/", setup_people.people_list, name="people"),
     path("people/new/", setup_views.new_person, name="new_person"),
     path("people/invitations/", setup_invitations.invitation_list, name="invitations"),

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from accounts import audit, audit_changes, passwords
+from accounts import audit, audit_changes, house_rules, passwords
 from accounts.administration import administrator
 from accounts.models import Organisation
 from accounts.setup_forms import NewColleague, OrganisationForm
@@ -18,11 +18,12 @@ from accounts.setup_forms import NewColleague, OrganisationForm
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator("accounts.change_organisation")
 def organisation(request: HttpRequest) -> HttpResponse:
-    """Name, time zone, language, contact, house rules, instructions."""
+    """Name, time zone, language, contact, house rules, instructions, starters."""
     form = OrganisationForm(request.POST or None, instance=Organisation.get())
     if request.method == "POST" and form.is_valid():
         with transaction.atomic():
             form.instance.save(update_fields=list(form.fields))
+            house_rules.keep_version(form.instance)
             if changes := audit_changes.of_form(form):
                 audit.record("organisation.changed", request=request, target=form.instance, changes=changes)
         return HttpResponseRedirect(reverse("setup_accounts:organisation") + "?saved")

@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("trail/", audit_views.mine, name="trail"),
     path("language/", views.language, name="language"),
     path("house-rules/", views.rules, name="house_rules"),
+    path("announcements/<uuid:uuid>/", views.announcement_read, name="announcement_read"),
     path("team/", teams_views.my_team, name="team"),
     path("team/<uuid:uuid>/", teams_views.my_team, name="team_of"),
     path("email/", my_sign_in_views.email, name="email"),

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from uuid import UUID
+
 from allauth.account import views as allauth_views
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import translation
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit_views, house_rules, profile, teams
+from accounts import announcements, audit_views, house_rules, profile, teams
 from accounts.middleware import organisation_of
-from accounts.models import User
+from accounts.models import Announcement, User
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -60,6 +62,16 @@ def rules(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/rules.html", {"rules": house_rules.present(organisation_of(request))})
     shown = request.POST.get("rules", "")
     house_rules.agree(request.user, shown=shown, organisation=organisation_of(request), request=request)
+    back = request.POST.get("next", "")
+    return HttpResponseRedirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/")
+
+
+@require_POST
+@login_required
+def announcement_read(request: HttpRequest, uuid: UUID) -> HttpResponse:
+    """Puts an announcement away, for whoever does it alone; and goes back."""
+    assert isinstance(request.user, User)
+    announcements.put_away(get_object_or_404(Announcement, uuid=uuid), user=request.user)
     back = request.POST.get("next", "")
     return HttpResponseRedirect(back if url_has_allowed_host_and_scheme(back, allowed_hosts=None) else "/")
 

@@ -12,8 +12,11 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts import maintenance
 from accounts.authentication import refuse_in_address
+from accounts.models import Organisation, User
 from api import throttling
+from api.errors import Problem
 
 
 class Resource(APIView):
@@ -31,6 +34,17 @@ class Resource(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         refuse_in_address(request._request.META.get("QUERY_STRING", ""))
         super().initial(request, *args, **kwargs)
+        self._not_in_maintenance(request)
+
+    def _not_in_maintenance(self, request: Request) -> None:
+        """Programs of people who are not staff are asked to come back later; what only reads is answered as always."""
+        user = request.user
+        if request.method in {"GET", "HEAD"} or not isinstance(user, User) or user.is_staff:
+            return
+        organisation = Organisation.get()
+        if maintenance.stops(user, organisation=organisation):
+            seconds = maintenance.retry_after(organisation)
+            raise Problem(503, "maintenance", _("Maintenance: try again later."), retry_after=seconds)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         answered = super().finalize_response(request, response, *args, **kwargs)

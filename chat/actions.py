@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
-from accounts import house_rules
+from accounts import house_rules, maintenance
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
 from chat import allowance, forms, fresh, live, messages, page, queries, turned_away
@@ -43,6 +43,7 @@ def send(request: HttpRequest) -> HttpResponse:
             conversation=home[0] if home else None,
             model=_model(request, asked),
             version=asked.version,
+            mode=asked.mode,
         )
 
     return _carried_out(request, verb, home=home)
@@ -61,6 +62,7 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
             text=asked.text,
             client_id=asked.client_id,
             model=_model(request, asked),
+            mode=asked.mode,
         )
 
     return _carried_out(request, verb, home=[found.conversation], question=found)
@@ -74,7 +76,7 @@ def regenerate(request: HttpRequest, uuid: UUID) -> HttpResponse:
 
     def verb(asked: forms.Asked) -> messages.Sent:
         user, model = page.person(request), _model(request, asked)
-        return messages.regenerate(user, message=found, client_id=asked.client_id, model=model)
+        return messages.regenerate(user, message=found, client_id=asked.client_id, model=model, mode=asked.mode)
 
     return _carried_out(request, verb, home=[found.conversation])
 
@@ -142,6 +144,7 @@ def _carried_out(
     asked = forms.Asked()
     try:
         asked = forms.read(request)
+        _not_in_maintenance(request)
         _read_the_rules(request)
         sent = verb(asked)
     except messages.Refused as refused:
@@ -157,10 +160,19 @@ def _carried_out(
             text=asked.text,
             refused=refused,
             model=_named(request, asked, home=home),
+            mode=asked.mode,
         )
     if wants_json(request):
         return JsonResponse(_accepted(request, sent), status=202)
     return HttpResponseRedirect(_address(sent.conversation, answer=sent.answer), status=303)
+
+
+def _not_in_maintenance(request: HttpRequest) -> None:
+    """While there is maintenance nothing new begins, except what staff sends. What was sent goes on."""
+    organisation = organisation_of(request)
+    if maintenance.stops(page.person(request), organisation=organisation):
+        seconds = maintenance.retry_after(organisation)
+        raise messages.Refused(503, "maintenance", maintenance.words(organisation), {"retry_after": seconds})
 
 
 def _read_the_rules(request: HttpRequest) -> None:

@@ -7,7 +7,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -26,6 +26,7 @@ from usage.call_lines import CallLine, Kind
 # PostgreSQL: one claim at a time over all workers (a claim takes milliseconds), so that limits hold exactly.
 CLAIM_LOCK = 0x63_6C_61_69_6D
 MOST_CANDIDATES = 5_000
+MOST_PASSED = 15
 # A question waits for a provider whose circuit opens again within this; otherwise it fails at once and says why.
 WORTH_WAITING_S = 20
 HOPELESS = ("bad_key", "no_credit")
@@ -33,11 +34,25 @@ HOPELESS = ("bad_key", "no_credit")
 
 @dataclass(frozen=True)
 class Claimed:
-    """A generation that this worker holds, and the way to its model; without a route `closed` says why (a failure kind)."""
+    """A generation that this worker holds, and the way to its model; without a route `closed` says why (a failure kind).
+
+    `instead_of`: the provider that comes first and does not answer. `others`: whether another one is left to ask should this one fail.
+    """
 
     generation: Generation
     route: ModelRoute | None
     closed: str = ""
+    instead_of: str = ""
+    others: bool = False
+
+
+class Way(NamedTuple):
+    """Where a question goes, as of Claimed; without a route and without `closed` it waits."""
+
+    route: ModelRoute | None
+    closed: str = ""
+    instead_of: str = ""
+    others: bool = False
 
 
 def waiting() -> QuerySet[Generation]:
@@ -67,19 +82,19 @@ def claim(owner: uuid.UUID, *, places: int) -> list[Claimed]:
             return []
         notify.readers()
         mine = (g for g in _taken.rows(ids) if g.lease_owner == owner and g.state == Generation.State.RUNNING)
-        return [_claimed(g, *chosen[g.pk]) for g in mine]
+        return [_claimed(g, chosen[g.pk]) for g in mine]
 
 
-def _claimed(generation: Generation, route: ModelRoute | None, closed: str) -> Claimed:
-    if route is not None:  # read already: no join for them
-        generation.model, generation.provider = route.model, route.provider
-    return Claimed(generation, route, closed)
+def _claimed(generation: Generation, way: Way) -> Claimed:
+    if way.route is not None:  # read already: no join for them
+        generation.model, generation.provider = way.route.model, way.route.provider
+    return Claimed(generation, *way)
 
 
-def _by_provider(chosen: dict[int, tuple[ModelRoute | None, str]]) -> dict[int | None, list[int]]:
+def _by_provider(chosen: dict[int, Way]) -> dict[int | None, list[int]]:
     groups: dict[int | None, list[int]] = {}
-    for pk, (route, _why) in chosen.items():
-        groups.setdefault(route.provider_id if route else None, []).append(pk)
+    for pk, way in chosen.items():
+        groups.setdefault(way.route.provider_id if way.route else None, []).append(pk)
     return groups
 
 
@@ -103,8 +118,8 @@ _routes = Prepared(
     -1,
 )
 _CANDIDATES = """
-SELECT id, user_id, model_id, nth FROM (
-    SELECT id, user_id, model_id, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY id) AS nth FROM chat_generation
+SELECT id, user_id, model_id, nth, passed FROM (
+    SELECT id, user_id, model_id, passed, ROW_NUMBER() OVER (PARTITION BY user_id ORDER BY id) AS nth FROM chat_generation
     WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= %s) AND deadline_at > %s
 ) AS queued WHERE nth <= %s ORDER BY nth, id LIMIT %s
 """
@@ -116,7 +131,7 @@ def _take(owner: uuid.UUID, *, provider: int | None, ids: list[int], now: dt.dat
     )
 
 
-def choose(*, places: int, now: dt.datetime) -> dict[int, tuple[ModelRoute | None, str]]:
+def choose(*, places: int, now: dt.datetime) -> dict[int, Way]:
     """The next questions in fair order: fewest running of that person, then of that provider, then oldest."""
     of_person: Counter[int] = Counter()
     of_provider: Counter[int | None] = Counter()
@@ -126,21 +141,26 @@ def choose(*, places: int, now: dt.datetime) -> dict[int, tuple[ModelRoute | Non
     # What is past its deadline is the reaper's, who knows whether a clock was set.
     rows = fetch(_CANDIDATES, now, now, settings.PERSON_CONCURRENCY, MOST_CANDIDATES)
     candidates = sorted(rows, key=lambda r: (of_person[r[1]] + r[3], r[0]))
-    routes = Routes((model for _pk, _user, model, _nth in candidates), now=now)
-    chosen: dict[int, tuple[ModelRoute | None, str]] = {}
-    for pk, user, model, _nth in candidates:
+    routes = Routes((model for _pk, _user, model, _nth, _passed in candidates), now=now)
+    chosen: dict[int, Way] = {}
+    for pk, user, model, _nth, passed in candidates:
         if len(chosen) >= places:
             break
         if of_person[user] >= settings.PERSON_CONCURRENCY:
             continue
-        route, why = routes.best(model, used=of_provider)
-        if route is None and not why:
+        way = routes.best(model, used=of_provider, passed=passed_by(passed))
+        if way.route is None and not way.closed:
             continue  # the provider is full: the question waits its turn
-        chosen[pk] = (route, why)
+        chosen[pk] = way
         of_person[user] += 1
-        if route is not None:
-            of_provider[route.provider_id] += 1
+        if way.route is not None:
+            of_provider[way.route.provider_id] += 1
     return chosen
+
+
+def passed_by(passed: str) -> list[int]:
+    """The numbers of the providers that have failed a question, the last one last."""
+    return [int(number) for number in passed.split(",")] if passed else []
 
 
 class Routes:
@@ -156,24 +176,44 @@ class Routes:
             if state is not None and state.circuit != ProviderState.Circuit.CLOSED:
                 self._states[route.provider_id] = state
 
-    def best(self, model: int | None, *, used: Counter[int | None]) -> tuple[ModelRoute | None, str]:
-        """The first open route with a free place; else (None, "") to wait, or (None, failure kind) when waiting is no use."""
-        routes = self._routes.get(model or 0, [])
-        if not routes:
-            return None, "model_gone"
+    def best(self, model: int | None, *, used: Counter[int | None], passed: Sequence[int] = ()) -> Way:
+        """The first open route with a free place, of those that have not `passed` the question on while there is one; else to wait,
+        or why waiting is no use.
+        """
+        every = self._routes.get(model or 0, [])
+        if not every:
+            return Way(None, "model_gone")
+        routes = self._in_order(every, passed=passed)
         usable = [r for r in routes if used[r.provider_id] < r.provider.max_concurrency]
         for route in usable:
             if self._open(route.provider_id):
-                return route, ""
+                left = self._left([r for r in every if r is not route], passed=passed)
+                return Way(route, "", self._instead_of(route, first=every[0], passed=passed), bool(left))
         if usable != routes:
-            return None, ""  # a provider that works is full: the question waits its turn
+            return Way(None)  # a provider that works is full: the question waits its turn
         states = [self._states[r.provider_id] for r in routes]
         soon = self._now + dt.timedelta(seconds=WORTH_WAITING_S)
         if any(s.circuit == ProviderState.Circuit.HALF_OPEN for s in states):
-            return None, ""  # one question is out to try: its outcome comes first
+            return Way(None)  # one question is out to try: its outcome comes first
         if any(s.reason not in HOPELESS and (s.retry_at is None or s.retry_at <= soon) for s in states):
-            return None, ""
-        return None, states[0].reason or "unreachable"
+            return Way(None)
+        return Way(None, states[0].reason or "unreachable")
+
+    def _left(self, routes: Sequence[ModelRoute], *, passed: Sequence[int]) -> list[ModelRoute]:
+        """Of these the ones that work, as far as is known, and have not failed the question."""
+        return [r for r in routes if r.provider_id not in passed and r.provider_id not in self._states]
+
+    def _in_order(self, routes: list[ModelRoute], *, passed: Sequence[int]) -> list[ModelRoute]:
+        """Who is still to be asked; once each was, the one that failed last, whose failure is worth a second try, and then the others."""
+        if not passed:
+            return routes
+        places = {provider: place for place, provider in enumerate(passed)}
+        return self._left(routes, passed=passed) or sorted(routes, key=lambda r: -places.get(r.provider_id, -1))
+
+    def _instead_of(self, route: ModelRoute, *, first: ModelRoute, passed: Sequence[int]) -> str:
+        """Who should have been asked and is broken; nobody where it is only full."""
+        broken = first.provider_id in passed or first.provider_id in self._states
+        return first.provider.name if route is not first and broken else ""
 
     def _open(self, provider_id: int) -> bool:
         """May a call go out? After a pause one question is let through, to try."""
@@ -202,7 +242,24 @@ def try_later(
 ) -> bool:  # fmt: skip
     """Back to the queue after a failure of the provider before any text: one try more, to be taken after `delay`."""
     later = {"tries": F("tries") + 1, "error_kind": kind, "next_attempt_at": Now() + delay}
-    return _requeue(generation, owner=owner, billed=billed, lines=lines, why=(Kind.RETRIED, kind), **later)
+    why = (Kind.RETRIED, kind)
+    return _requeue(
+        generation, owner=owner, billed=billed, lines=lines, why=why, **later, passed=_and_passed(generation)
+    )
+
+
+def pass_on(
+    generation: Generation, *, owner: uuid.UUID, kind: str, billed: bool, lines: Sequence[CallLine] = ()
+) -> bool:
+    """Back to the queue after such a failure while another provider is left to ask, which is done at once."""
+    changes = {"tries": F("tries") + 1, "error_kind": kind, "passed": _and_passed(generation)}
+    return _requeue(generation, owner=owner, billed=billed, lines=lines, why=(Kind.FELL_BACK, kind), **changes)
+
+
+def _and_passed(generation: Generation) -> str:
+    """Its present provider as the last one that failed it."""
+    before = [number for number in passed_by(generation.passed) if number != generation.provider_id]
+    return ",".join(str(number) for number in [*before, generation.provider_id][-MOST_PASSED:] if number)
 
 
 def _requeue(
@@ -228,7 +285,8 @@ def _requeue(
         if back:
             notify.readers()
             now, (kind, reason) = clock.now(), why
-            call_lines.write([*lines, story.line(generation, kind, at=now, reason=reason)])
+            detail = generation.provider.name if kind == Kind.FELL_BACK and generation.provider else ""
+            call_lines.write([*lines, story.line(generation, kind, at=now, reason=reason, detail=detail)])
         if back and billed:
             endings.count_lost(generation, now=now)
     return bool(back)

@@ -28,6 +28,7 @@ class Asked:
     client_id: str = ""
     conversation: str = ""
     model: str = ""
+    mode: str = ""
     version: int | None = None
     title: str = ""
 
@@ -40,6 +41,8 @@ def read(request: HttpRequest) -> Asked:
         client_id=_text(fields, "client_id"),
         conversation=_text(fields, "conversation"),
         model=_text(fields, "model"),
+        # A form sends the switch of every model; the one that was chosen counts.
+        mode=_text(fields, "mode") or _text(fields, f"mode:{_text(fields, 'model')}"),
         version=_number(fields, "version"),
         title=_text(fields, "title"),
     )

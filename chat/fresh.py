@@ -34,7 +34,9 @@ def _quickly(turn: Turn) -> str:
     if turn.is_answer and not (
         generation is not None
         and generation.state == Generation.State.QUEUED
-        and not (turn.note or turn.model_name or turn.blocks or turn.message.reasoning or turn.elapsed)
+        and not (
+            turn.note or turn.model_name or turn.fell_back or turn.blocks or turn.message.reasoning or turn.elapsed
+        )
     ):
         return ""
     values = {

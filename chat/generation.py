@@ -24,7 +24,7 @@ from chat.live_out import Channel, LiveOut
 from chat.models import Delta, Generation
 from chat.story import Story
 from chat.writer import PATIENCE_S, Dispatch, Writer
-from providers import breaker, client, endpoints, failures
+from providers import breaker, client, endpoints, failures, modes
 from providers.failures import Failure, Kind
 from usage import estimates
 from usage.call_lines import Kind as LineKind
@@ -96,6 +96,7 @@ def make_plan(claimed: claims.Claimed) -> Plan:
         continues=bool(generation.start_offset),
         older=older,
     )
+    extra = modes.body(model, str(generation.request.get("mode") or ""))
     sent = {
         "model": route.upstream_name,
         "provider": route.provider.name,
@@ -107,10 +108,12 @@ def make_plan(claimed: claims.Claimed) -> Plan:
         "max_tokens": prompt.max_tokens,
         "continues": bool(generation.start_offset),
         "at": now.isoformat(timespec="seconds"),
+        **({"body": extra} if extra else {}),
+        **({"instead_of": claimed.instead_of} if claimed.instead_of else {}),
     }
     return Plan(
         endpoint=endpoints.endpoint_for(route.provider),
-        request=client.ChatRequest(route.upstream_name, prompt.messages, prompt.max_tokens),
+        request=client.ChatRequest(route.upstream_name, prompt.messages, prompt.max_tokens, extra=extra),
         limits=client.Limits(
             connect_s=settings.CONNECT_S,
             first_byte_s=model.first_byte_s or settings.FIRST_BYTE_S,
@@ -236,13 +239,18 @@ class Answering:
         await self._write(await self._read(self._last_words, failure))
 
     async def _try_later(self, failure: Failure) -> bool:
+        """Back to the queue: for the model's next provider at once, or by the retry table; False when this is the end."""
         tries = self.generation.tries + 1
-        delay = failures.retry_delay(failure.kind, tries=tries, retry_after=failure.retry_after)
-        if delay is None or self.claimed.route is None:
-            return False
-        log.info("answer %s: %s, again in %.1f s", self.generation.uuid, failure.kind.value, delay)
+        pause: dt.timedelta | None = None
+        if self.claimed.others and failure.kind in failures.MOVES_ON:
+            log.info("answer %s: %s, on to the next provider", self.generation.uuid, failure.kind.value)
+        else:
+            delay = failures.retry_delay(failure.kind, tries=tries, retry_after=failure.retry_after)
+            if delay is None or self.claimed.route is None:
+                return False
+            log.info("answer %s: %s, again in %.1f s", self.generation.uuid, failure.kind.value, delay)
+            pause = dt.timedelta(seconds=delay * settings.RETRY_SCALE)
         await self._tell_breaker(failure)
-        pause = dt.timedelta(seconds=delay * settings.RETRY_SCALE)
         billed = self._charged(failure)
         self.story.failed(failure)
         again = (self.generation, self.services.owner, failure.kind.value, pause, billed, self.story)
@@ -352,10 +360,12 @@ def _try_later(
     generation: Generation,
     owner: uuid.UUID,
     kind: str,
-    delay: dt.timedelta,
+    delay: dt.timedelta | None,
     billed: bool,  # noqa: FBT001
     story: Story,
 ) -> bool:
+    if delay is None:
+        return claims.pass_on(generation, owner=owner, kind=kind, billed=billed, lines=story.lines)
     return claims.try_later(generation, owner=owner, kind=kind, delay=delay, billed=billed, lines=story.lines)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from chat import prompts, queries
 from chat.models import Generation, Message
+from providers import modes
 from providers.models import LanguageModel
 from usage import quotas
 from usage.limits import Standing
@@ -29,10 +30,10 @@ class Size:
 
 
 def size(
-    message: Message, *, user_language: str, user_zone: str, start_offset: int, model: LanguageModel,
+    message: Message, *, user_language: str, user_zone: str, start_offset: int, model: LanguageModel, mode: str,
     standing: Standing, now: dt.datetime,
 ) -> Size:  # fmt: skip
-    """For writing this answer (from `start_offset` on) with this model."""
+    """For writing this answer (from `start_offset` on) with this model in this mode."""
     asker = prompts.Asker(
         language=user_language or standing.language,
         time_zone=user_zone or standing.time_zone,
@@ -46,7 +47,7 @@ def size(
         newest = prompts.size(message.parent.text)
     before = before_tokens(message)
     whole = fixed + before + (newest if start_offset else 0)
-    usual = max(1, min(model.answer_tokens, model.max_output_tokens))
+    usual = max(1, min(modes.answer_tokens(model, mode), model.max_output_tokens))
     prompt = min(whole, max(prompts.room(model.context_window, max_output=usual), fixed + newest))
     return Size(prompt + prompt // MARGIN + 1, max(1, min(usual, model.context_window - prompt)))
 

@@ -22,13 +22,14 @@ from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from chat import look_allowance, notes, rendering
+from chat import look_allowance, notes, picker, rendering
 from chat import look_samples as samples
 from chat.messages import moved_on
 from chat.models import Conversation, Generation, Message
 from chat.notes import Facts
 from chat.page import Turn
 from chat.views import signed_in
+from providers import modes
 from providers.failures import Kind
 from providers.models import LanguageModel
 
@@ -144,6 +145,9 @@ def _done() -> Iterator[Scene]:
     changed = answer("other model", text=say(samples.PARTIAL))
     changed.model_name = say(samples.QUICK)
     yield Scene(_caption("other_model"), [changed])
+    instead = answer("instead", text=say(samples.PARTIAL))
+    instead.fell_back = ("Azure OpenAI", "OpenAI")
+    yield Scene(_caption("instead"), [instead])
     remembered = answer("memory", text=say(samples.PARTIAL))
     remembered.memory_begins = True
     yield Scene(_caption("memory"), [remembered])
@@ -198,10 +202,20 @@ def _composers(request: HttpRequest) -> Iterator[Scene]:
         (("limit reached", "达到上限"), {"text": typed, "refused": over, "allowance": used_up, "send": "disabled"}),
         (("no model connected", "尚未接入模型"), {"simulated": True, "send": "disabled"}),
     ]
+    cases.append((("modes", "模式"), {"choices": [_with_modes(model)]}))
     for number, (caption, extra) in enumerate(cases):
         context = {"conversation": home, "chosen": model, "models": [model], "client_id": "look", **extra}
         html = render_to_string("chat/_composer.html", context, request)
         yield Scene(_caption("composer", more=say(caption)), composer=_apart(html, number=number, **extra))
+
+
+def _with_modes(model: LanguageModel) -> picker.Choice:
+    ways = [
+        modes.Mode("quick", "Quick", "快速"),
+        modes.Mode("think", "Think", "思考"),
+        modes.Mode("deep", "Thorough", "深入"),
+    ]
+    return picker.Choice(model, "", "", is_default=True, is_chosen=True, modes=ways, mode="think")
 
 
 def _apart(html: str, *, number: int, **extra: Any) -> SafeString:

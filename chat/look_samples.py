@@ -74,6 +74,7 @@ BALANCED: Pair = ("General · balanced", "通用 · 均衡")
 
 CAPTIONS: dict[str, Pair] = {
     "questions": ("Questions", "问题"),
+    "instead": ("Another provider answered", "由另一家服务商回答"),
     "queued": ("Queued", "排队"),
     "queued_alone": ("Queued, nothing known", "排队，暂无信息"),
     "busy": ("Busy", "服务商繁忙"),

@@ -24,7 +24,7 @@ from chat.doors import PAGE, Door
 from chat.models import ACTIVE, Conversation, Generation, Message
 from chat.placing import Plan
 from chat.refusals import Refused, counted, moved_on
-from providers import access
+from providers import access, modes
 from providers.models import LanguageModel
 
 __all__ = ["Refused", "Sent", "cancel", "continue_", "edit", "moved_on", "new_client_id", "regenerate", "retry", "send"]
@@ -53,9 +53,11 @@ def send(
     model: LanguageModel | None = None,
     version: int | None = None,
     door: Door = PAGE,
+    mode: str = "",
 ) -> Sent:
     """Asks a question, in a new conversation or at the leaf of one.
 
+    `mode`: the key of one of the model's modes; without one the conversation's, else the model's first.
     `version` is the conversation's version that the sender saw: another one is refused with `moved_on`.
     """
     _check_text(text)
@@ -63,18 +65,28 @@ def send(
 
     def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation, door)
+        way = _mode(chosen, mode, conversation.mode if conversation else "")
         parent = _leaf(conversation) if conversation else None
         home = conversation or Conversation(user=user, title=_first_words(text), model=chosen)
         if version is not None and conversation and conversation.version != version:
             raise moved_on()
-        return _with_question(user, client_id, digest, chosen, home, parent, text, door, is_new=conversation is None)
+        return _with_question(
+            user, client_id, digest, chosen, way, home, parent, text, door, is_new=conversation is None
+        )
 
-    return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
+    return _once(user, client_id=client_id, asked=[*asked, *_said(mode)], plan=plan, conversation=conversation)
 
 
 @counted
 def edit(
-    user: User, *, message: Message, text: str, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
+    user: User,
+    *,
+    message: Message,
+    text: str,
+    client_id: str,
+    model: LanguageModel | None = None,
+    door: Door = PAGE,
+    mode: str = "",
 ) -> Sent:
     """Asks a question anew: a sibling of `message`, with an answer of its own. The old branch stays."""
     _check_text(text)
@@ -84,20 +96,29 @@ def edit(
 
     def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation, door)
-        return _with_question(user, client_id, digest, chosen, conversation, message.parent, text, door, is_new=False)
+        way = _mode(chosen, mode, conversation.mode)
+        return _with_question(
+            user, client_id, digest, chosen, way, conversation, message.parent, text, door, is_new=False
+        )
 
-    asked = ["edit", str(message.uuid), text, model.slug if model else None]
+    asked = ["edit", str(message.uuid), text, model.slug if model else None, *_said(mode)]
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
 
 
 @counted
 def regenerate(
-    user: User, *, message: Message, client_id: str, model: LanguageModel | None = None, door: Door = PAGE
+    user: User,
+    *,
+    message: Message,
+    client_id: str,
+    model: LanguageModel | None = None,
+    door: Door = PAGE,
+    mode: str = "",
 ) -> Sent:
-    """Writes another answer to the same question; the old one stays as a sibling."""
+    """Writes another answer to the same question, in the mode of the old one if none is named; that one stays as a sibling."""
     _check_answer(message)
-    asked = ["regenerate", str(message.uuid), model.slug if model else None]
-    return _beside(user, message=message, client_id=client_id, model=model, asked=asked, door=door)
+    asked = ["regenerate", str(message.uuid), model.slug if model else None, *_said(mode)]
+    return _beside(user, message=message, client_id=client_id, model=model, asked=asked, door=door, mode=mode)
 
 
 def _beside(
@@ -108,16 +129,31 @@ def _beside(
     model: LanguageModel | None,
     asked: list[str | None],
     door: Door,
+    mode: str = "",
 ) -> Sent:
     conversation = message.conversation
 
     def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation, door)
+        requests = Generation.objects.filter(message=message).order_by("-pk").values_list("request", flat=True)
+        way = _mode(chosen, mode, _mode_of(requests.first())) if chosen.modes else _mode(chosen, mode, "")
         answer = Message(
             conversation=conversation, parent=message.parent, depth=message.depth, role=Message.Role.ASSISTANT
         )
         return Plan(
-            user, client_id, digest, chosen, conversation, False, conversation.version, None, answer, True, 0, door
+            user,
+            client_id,
+            digest,
+            chosen,
+            conversation,
+            False,
+            conversation.version,
+            None,
+            answer,
+            True,
+            0,
+            door,
+            mode=way,
         )
 
     return _once(user, client_id=client_id, asked=asked, plan=plan, conversation=conversation)
@@ -201,6 +237,24 @@ def _no_model() -> Refused:
     return Refused(422, "no_model", _("No such model is available to you."))
 
 
+def _mode(model: LanguageModel, wanted: str, remembered: str) -> str:
+    """The mode asked for, if the model has it now; without one the remembered one, else the model's first."""
+    if wanted and modes.named(model, wanted) is None:
+        text = _("This model has no such mode. Your text is kept; reload the page to see the modes that it has.")
+        raise Refused(422, "no_mode", text)
+    return wanted or modes.usual(model, remembered)
+
+
+def _mode_of(request: object) -> str:
+    """What a generation's request says of its mode."""
+    return str(request.get("mode") or "") if isinstance(request, dict) else ""
+
+
+def _said(mode: str) -> list[str]:
+    """Part of what tells one request from another."""
+    return [f"mode {mode}"] if mode else []
+
+
 def _leaf(conversation: Conversation) -> Message | None:
     return conversation.leaf
 
@@ -211,13 +265,13 @@ def _first_words(text: str) -> str:
 
 
 def _with_question(
-    user: User, client_id: str, digest: str, model: LanguageModel, home: Conversation, parent: Message | None,
-    text: str, door: Door, *, is_new: bool,
+    user: User, client_id: str, digest: str, model: LanguageModel, mode: str, home: Conversation,
+    parent: Message | None, text: str, door: Door, *, is_new: bool,
 ) -> Plan:  # fmt: skip
     depth = parent.depth + 1 if parent else 0
     question = Message(conversation=home, parent=parent, depth=depth, role=Message.Role.USER, text=text)
     answer = Message(conversation=home, parent=question, depth=depth + 1, role=Message.Role.ASSISTANT)
-    return Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, door)
+    return Plan(user, client_id, digest, model, home, is_new, home.version, question, answer, True, 0, door, mode=mode)
 
 
 def _again(user: User, *, message: Message, client_id: str, verb: str, door: Door) -> Sent:
@@ -229,9 +283,10 @@ def _again(user: User, *, message: Message, client_id: str, verb: str, door: Doo
         last = Generation.objects.filter(message=message).order_by("-pk").select_related("model").first()
         same = access.model_for(user, last.model.slug) if last and last.model else None
         chosen = _model(user, same if same and door.lets(same.slug) else None, conversation, door)
+        way = _mode(chosen, "", _mode_of(last.request if last else None))
         return Plan(
             user, client_id, digest, chosen, conversation, False, conversation.version, None, message, False,
-            len(message.text), door, leaf_moves=False,
+            len(message.text), door, leaf_moves=False, mode=way,
         )  # fmt: skip
 
     return _once(user, client_id=client_id, asked=[verb, str(message.uuid)], plan=plan, conversation=conversation)

@@ -41,6 +41,8 @@ class Conversation(models.Model):
     title_tries = models.PositiveSmallIntegerField(default=0)
     title_due_at = models.DateTimeField(null=True)
     model = models.ForeignKey(LanguageModel, models.SET_NULL, null=True, related_name="+")
+    # How its model was asked last: the key of one of the model's modes (providers.modes).
+    mode = models.CharField(max_length=32, blank=True, default="")
     leaf = models.ForeignKey("Message", models.SET_NULL, null=True, related_name="+")
     version = models.PositiveIntegerField(default=0)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
@@ -109,9 +111,10 @@ class Generation(models.Model):
     """One job of writing (or continuing) an answer. Its `uuid` is the request id of the whole call.
 
     Counters: `attempt` is the fence (raised by every claim), `crashes` counts leases lost (the second is poison where it was `in_hand`),
-    `tries` counts tries at the provider (the retry table). `revision` rises with each visible change of state;
+    `tries` counts tries at the provider (the retry table); `passed` names those that failed it before a first word (their numbers, in
+    order, with commas): the next one is asked. `revision` rises with each visible change of state;
     with the number of the last delta it makes the poll's `seq`. `request` says what was asked and sent:
-    {"model", "parameters", "sent": {...}, "cut": n}.
+    {"model", "mode", "most", "sent": {...}}.
     """
 
     class State(models.TextChoices):
@@ -144,6 +147,7 @@ class Generation(models.Model):
     attempt = models.PositiveIntegerField(default=0)
     crashes = models.PositiveSmallIntegerField(default=0)
     tries = models.PositiveSmallIntegerField(default=0)
+    passed = models.CharField(max_length=200, blank=True, default="", editable=False)
     next_attempt_at = models.DateTimeField(null=True)
     lease_owner = models.UUIDField(null=True)
     lease_expires_at = models.DateTimeField(null=True)

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 
 from accounts import clock
 from accounts.models import Organisation, User
-from chat import live, notes, queries, rendering
+from chat import live, notes, queries, rendering, sent
 from chat.models import Conversation, Generation, Message
 from providers import access
 from providers.models import LanguageModel, ModelRoute, Provider
@@ -38,6 +38,8 @@ class Turn:
     note: dict[str, Any] | None = None
     poll_url: str = ""
     model_name: str = ""
+    # Who answered, and who should have and did not (names of providers); empty where all went as it should.
+    fell_back: tuple[str, str] | None = None
     memory_begins: bool = False
     others: Sequence[LanguageModel] = ()
     # Seconds from the start to the first visible word; 0 when unknown.
@@ -158,6 +160,7 @@ def _turn(
     turn = Turn(message, lang=rendering.language_of(text), generation=generation, blocks=getattr(message, "blocks", []))
     if generation is None:
         return turn
+    turn.fell_back = sent.fell_back(generation)
     turn.others = [model for model in models if model.pk != generation.model_id]
     turn.note = notes.note_for(generation, now=now, others=len(turn.others))
     if generation.active:

@@ -1,4 +1,4 @@
-"""What the model picker says of each model: its price class and which one is the default. Reads prices; computes no bill."""
+"""What the model picker says of each model: its price class, which one is the default, its modes. Reads prices; bills nothing."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils.translation import gettext as _
 
 from accounts import clock
+from providers import modes
 from providers.models import LanguageModel, Price
 from providers.money import SIGNS
 
@@ -27,10 +28,12 @@ class Choice:
     price_words: str
     is_default: bool
     is_chosen: bool
+    modes: Sequence[modes.Mode] = ()
+    mode: str = ""
 
 
-def choices(models: Sequence[LanguageModel], *, chosen: LanguageModel | None) -> list[Choice]:
-    """The models that a person may use (providers.access: the default first), in their order. One query."""
+def choices(models: Sequence[LanguageModel], *, chosen: LanguageModel | None, mode: str = "") -> list[Choice]:
+    """The models that a person may use (providers.access: the default first), in their order. One query. `mode`: the remembered one."""
     prices = _prices(models)
     found = []
     for place, model in enumerate(models):
@@ -38,7 +41,11 @@ def choices(models: Sequence[LanguageModel], *, chosen: LanguageModel | None) ->
         sign = SIGNS.get(prices[model.pk].currency, "") if level else ""
         words = ["", _("low price"), _("medium price"), _("high price")][level if sign else 0]
         is_chosen = chosen is not None and model.pk == chosen.pk
-        found.append(Choice(model, sign * level, words, is_default=place == 0, is_chosen=is_chosen))
+        ways = modes.of(model)
+        shown = Choice(
+            model, sign * level, words, place == 0, is_chosen, ways, modes.usual(model, mode) if ways else ""
+        )
+        found.append(shown)
     return found
 
 

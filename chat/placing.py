@@ -18,7 +18,7 @@ from accounts.prepared import Insert, execute
 from chat import bell, holds, limit_words
 from chat.doors import Door
 from chat.models import Conversation, Generation, Message
-from providers import access
+from providers import access, modes
 from providers.models import LanguageModel
 from usage import metrics, quotas
 from usage.models import Source
@@ -27,7 +27,7 @@ _insert_conversation = Insert(Conversation)
 _insert_message = Insert(Message)
 _insert_generation = Insert(Generation)
 _MOVE = """
-UPDATE chat_conversation SET version = %s, updated_at = %s, model_id = %s, leaf_id = COALESCE(%s, leaf_id)
+UPDATE chat_conversation SET version = %s, updated_at = %s, model_id = %s, mode = %s, leaf_id = COALESCE(%s, leaf_id)
 WHERE id = %s AND version = %s AND deleted_at IS NULL
     AND EXISTS (SELECT 1 FROM accounts_user WHERE id = chat_conversation.user_id AND is_active)
 """
@@ -55,6 +55,8 @@ class Plan:
     start_offset: int
     door: Door
     leaf_moves: bool = True
+    # One of the model's ways to ask it; empty where it has none.
+    mode: str = ""
     # The model that was asked for, where its limit names another one.
     instead_of: LanguageModel | None = None
 
@@ -72,7 +74,7 @@ def place(plan: Plan, *, now: dt.datetime) -> Generation:
         refused = reached
     other = _other_model(plan, refused)
     if other is not None:
-        plan = replace(plan, model=other, instead_of=plan.model)
+        plan = replace(plan, model=other, instead_of=plan.model, mode=modes.usual(other, plan.mode))
         under = quotas.terms(under.standing, model=other.uuid, now=now)
         try:
             return _write(plan, under=under, now=now)
@@ -114,7 +116,7 @@ def _write(plan: Plan, *, under: quotas.Terms, now: dt.datetime, waits: bool = F
     _stand(plan)
     size = holds.size(
         plan.answer, user_language=plan.user.language, user_zone=plan.user.time_zone, start_offset=plan.start_offset,
-        model=plan.model, standing=under.standing, now=now,
+        model=plan.model, mode=plan.mode, standing=under.standing, now=now,
     )  # fmt: skip
     generation = _generation(plan, under=under, now=now)
     hold = holds.hold_for(generation, size=size, model=plan.model)
@@ -134,14 +136,14 @@ def _write(plan: Plan, *, under: quotas.Terms, now: dt.datetime, waits: bool = F
         _insert_generation(generation)
         leaf = plan.answer.pk if plan.leaf_moves else None
         # Who is cut off while this is under way has sent nothing: the cut waits for the row of this send, or this sees it.
-        if not execute(_MOVE, plan.version + 1, now, plan.model.pk, leaf, home.pk, plan.version):
+        if not execute(_MOVE, plan.version + 1, now, plan.model.pk, plan.mode, leaf, home.pk, plan.version):
             raise MovedError
         if not waits:
             given = quotas.reserve(hold, under=under, now=now)
             if given.output != hold.output:
                 tell_most(generation, hold=given)
         bell.ring_on_commit()
-    home.version, home.updated_at, home.model = plan.version + 1, now, plan.model
+    home.version, home.updated_at, home.model, home.mode = plan.version + 1, now, plan.model, plan.mode
     if plan.leaf_moves:
         home.leaf = plan.answer
     return generation
@@ -157,6 +159,8 @@ def _stand(plan: Plan) -> None:
 
 def _generation(plan: Plan, *, under: quotas.Terms, now: dt.datetime) -> Generation:
     asked = {} if plan.instead_of is None else {"asked_model": plan.instead_of.slug}
+    if plan.mode:
+        asked["mode"] = plan.mode
     return Generation(
         user=plan.user,
         client_id=plan.client_id,

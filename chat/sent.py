@@ -8,8 +8,9 @@ from datetime import datetime
 
 from chat import prompts, queries
 from chat.models import Generation
+from providers import modes
 
-_SHOWN = ("model", "max_tokens", "tokens", "provider")
+_SHOWN = ("model", "max_tokens", "tokens", "provider", "body")
 _WINDOW = 1_000_000
 
 
@@ -32,6 +33,7 @@ class Sent:
     queue_s: float | None
     first_s: float | None
     whole_s: float | None
+    mode: str = ""
 
 
 def of(generation: Generation) -> Sent:
@@ -47,7 +49,23 @@ def of(generation: Generation) -> Sent:
         queue_s=_seconds(generation.created_at, generation.started_at),
         first_s=_seconds(generation.created_at, generation.first_token_at),
         whole_s=_seconds(generation.created_at, generation.finished_at),
+        mode=_mode(generation),
     )
+
+
+def _mode(generation: Generation) -> str:
+    """How it was asked, by the name that this has now; by its key where the model no longer has it."""
+    key = str(generation.request.get("mode") or "")
+    mode = modes.named(generation.model, key) if generation.model and key else None
+    return mode.label if mode else key
+
+
+def fell_back(generation: Generation) -> tuple[str, str] | None:
+    """(who is asked, who comes first and does not answer), once a call has gone out; None where all went as it should."""
+    noted = generation.request.get("sent") or {}
+    if not noted.get("instead_of") or generation.state in ("queued", "waiting"):
+        return None
+    return str(noted.get("provider") or ""), str(noted["instead_of"])
 
 
 def _messages(generation: Generation) -> list[Part]:

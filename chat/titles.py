@@ -19,7 +19,7 @@ from accounts import clock, log_ids
 from accounts.prepared import execute, fetch
 from chat import durability, holds, rendering
 from chat.models import Conversation, Message
-from providers import breaker, client, endpoints
+from providers import breaker, client, endpoints, modes
 from providers.failures import Failure
 from usage import estimates, invocations, quotas
 from usage.models import Invocation, Source
@@ -149,10 +149,12 @@ async def make(wanted: Wanted, *, services: Services) -> None:
 
 async def _ask(wanted: Wanted, *, endpoint: client.Endpoint, pieces: list[str]) -> client.Usage | None:
     asked = f"Question:\n{wanted.question}\n\nAnswer:\n{wanted.answer}"
+    model = wanted.conversation.model
     request = client.ChatRequest(
         wanted.route.upstream_name,
         [{"role": "system", "content": ASK}, {"role": "user", "content": asked}],
         MOST_TOKENS,
+        extra=modes.body(model, modes.usual(model)) if model else {},
     )
     limits = client.Limits(connect_s=settings.CONNECT_S, first_byte_s=PATIENCE_S / 2, gap_s=settings.GAP_S)
     length = 0

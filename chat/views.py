@@ -34,7 +34,10 @@ MAX_PREFILL = 4_000
 def refusal(request: HttpRequest, refused: messages.Refused) -> JsonResponse:
     """The one shape of a refusal for programs."""
     error = {"code": refused.code, "message": refused.message, "request_id": getattr(request, "request_id", "")}
-    return JsonResponse({"error": error | refused.extra}, status=refused.status)
+    answer = JsonResponse({"error": error | refused.extra}, status=refused.status)
+    if seconds := refused.extra.get("retry_after"):
+        answer["Retry-After"] = str(seconds)
+    return answer
 
 
 def signed_in(view: View) -> View:
@@ -91,6 +94,7 @@ def whole_page(
     client_id: str = "",
     refused: messages.Refused | None = None,
     model: LanguageModel | None = None,
+    mode: str = "",
 ) -> HttpResponse:
     """The page, with the box as the person left it when something was `refused`."""
     user = page.person(request)
@@ -101,7 +105,7 @@ def whole_page(
         "conversation": conversation,
         "models": models,
         "chosen": chosen,
-        "choices": picker.choices(models, chosen=chosen),
+        "choices": picker.choices(models, chosen=chosen, mode=mode or (conversation.mode if conversation else "")),
         "simulated": page.is_simulated(chosen),
         "edited": question if question and question.role == Message.Role.USER else None,
         "text": text or (question.text if question else ""),

@@ -61,7 +61,8 @@ def _go_on(generation: Generation, *, under: quotas.Terms, now: dt.datetime) -> 
     assert generation.model is not None
     size = holds.size(
         generation.message, user_language=generation.user.language, user_zone=generation.user.time_zone,
-        start_offset=generation.start_offset, model=generation.model, standing=under.standing, now=now,
+        start_offset=generation.start_offset, model=generation.model,
+        mode=str(generation.request.get("mode") or ""), standing=under.standing, now=now,
     )  # fmt: skip
     hold = holds.hold_for(generation, size=size, model=generation.model)
     with transaction.atomic():

@@ -132,15 +132,17 @@ def _finish(answer: LiveAnswer, *, row: Generation) -> None:
         title=home.title,
         untitled=untitled,
         lang=rendering.language_of(message.text),
-        # Not where the page shows more than words: what was thought, or where the model's memory begins.
-        whole=row.state == "done" and bool(message.text) and not message.reasoning and not _cut(row),
+        # Not where the page shows more than words: what was thought, where the model's memory begins, or who answered instead.
+        whole=row.state == "done" and bool(message.text) and not message.reasoning and not _says_more(row),
     )
     if not untitled:
         answer.titled = home.title
 
 
-def _cut(row: Generation) -> bool:
-    return bool((row.request.get("sent") or {}).get("cut"))
+def _says_more(row: Generation) -> bool:
+    """Whether something was cut from what was sent, or another provider than the first one answered."""
+    noted = row.request.get("sent") or {}
+    return bool(noted.get("cut") or noted.get("instead_of"))
 
 
 def _facts(row: Generation) -> Facts:

@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
 
-from accounts import sso_urls
+from accounts import brand_views, sso_urls
 from chat import live_view, look
 from portal import alert_urls, desk, health, metrics, setup, views
 from usage import call_urls
@@ -39,6 +39,8 @@ urlpatterns = [
     path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/keys/", include("accounts.api_keys_setup_urls")),
     path("setup/", include("accounts.setup_urls")),
+    path("brand/<str:name>.css", brand_views.sheet, name="brand_sheet"),
+    path("brand/<str:digest>.png", brand_views.logo, name="brand_logo"),
     path("api/", include("api.urls")),
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),

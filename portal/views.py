@@ -21,6 +21,7 @@ from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 
+from accounts import support
 from accounts.refusals import Refused, wants_json
 from api import errors as api_errors
 
@@ -154,7 +155,8 @@ def _error(
         error = {"code": code, "message": text, "request_id": request_id}
         response = JsonResponse({"error": error}, status=status)
     else:
-        context = {"title": title, "text": text, "request_id": request_id, "status": status, **(extra or {})}
+        known = {"organisation": support.known()}
+        context = {**known, "title": title, "text": text, "request_id": request_id, "status": status, **(extra or {})}
         response = HttpResponse(get_template(template).render(context), status=status)
     response["Cache-Control"] = "no-store"
     return response

@@ -1,4 +1,5 @@
-"""Who may use which model: all that are served and are for everybody, or for a team of the asker's. Reads only.
+"""Who may use which model: all that are served and are for everybody, or for a team of the asker's; never one that is closed to
+a team of the asker's, whatever else allows it. Reads only.
 
 Asked anew for every question: who leaves a team has lost its models at the next request. Administrators are asked like everybody.
 """
@@ -47,12 +48,15 @@ def served() -> QuerySet[LanguageModel]:
 def served_to(asker: int) -> QuerySet[LanguageModel]:
     """Of these, those that the account with this number may use."""
     shared = LanguageModel.teams.through.objects.filter(languagemodel=OuterRef("pk"), team__memberships__user_id=asker)
-    return served().filter(Q(for_all=True) | Exists(shared))
+    closed = LanguageModel.denied_teams.through.objects.filter(
+        languagemodel=OuterRef("pk"), team__memberships__user_id=asker
+    )
+    return served().filter(Q(for_all=True) | Exists(shared)).exclude(Exists(closed))
 
 
 def for_everybody() -> QuerySet[LanguageModel]:
     """Of these, those that may be named to anybody."""
-    return served().filter(for_all=True)
+    return served().filter(for_all=True, denied_teams=None)
 
 
 def broken() -> dict[int, str]:

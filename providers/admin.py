@@ -24,6 +24,8 @@ class ProviderAdmin(admin.ModelAdmin[Provider]):
     form = ProviderForm
     list_display = ("name", "source", "address", "key_shown", "enabled", "circuit")
     readonly_fields = ("source", "key_shown", "next_key_shown", "circuit")
+    list_filter = ("enabled", "source")
+    search_fields = ("name", "base_url")
     actions = ("test", "switch_key", "fetch_models")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Provider]:

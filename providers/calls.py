@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, TypeVar
 
 from providers.endpoints import Endpoint, ModelInfo, ProbeResult
@@ -25,11 +25,15 @@ def list_models(endpoint: Endpoint, *, limit_s: float = LIMIT_S) -> list[ModelIn
     return _run(lambda: client.list_models(endpoint, limits=limits), limit_s=limit_s)
 
 
-def probe(endpoint: Endpoint, *, model: str, limit_s: float = LIMIT_S) -> ProbeResult:
+def probe(
+    endpoint: Endpoint, *, model: str, body: Mapping[str, Any] | None = None, limit_s: float = LIMIT_S
+) -> ProbeResult:
     """How the provider wants to be spoken to. Raises Failure only when even the attempt took too long."""
     from providers import client_probe
 
-    return _run(lambda: client_probe.probe(endpoint, model=model, total_s=limit_s * 0.9), limit_s=limit_s)
+    return _run(
+        lambda: client_probe.probe(endpoint, model=model, body=body or {}, total_s=limit_s * 0.9), limit_s=limit_s
+    )
 
 
 def _run(call: Callable[[], Coroutine[Any, Any, T]], *, limit_s: float) -> T:

@@ -13,6 +13,7 @@ from typing import Any
 import orjson
 
 from providers import client_call
+from providers.bodies import RESERVED
 from providers.client_call import close_all
 from providers.client_chunks import Chunks, Event, Finished, Reasoning, Text, Usage, clean
 from providers.client_sse import Reader, TooLong
@@ -40,8 +41,6 @@ __all__ = [
 
 Handling = Callable[[bool], Awaitable[None]]
 MOST_MODELS = 5_000
-RESERVED = frozenset({"model", "messages", "stream", "stream_options", "n", "max_tokens", "max_completion_tokens"})
-"""Fields of a request that `extra` cannot change."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Any
 
 from providers.client import ChatRequest, Finished, Limits, Reasoning, Text, stream
 from providers.endpoints import MAX_TOKENS_FIELDS, Dialect, Endpoint, ProbeResult
@@ -28,15 +29,17 @@ class _Seen:
     text: str = ""
 
 
-async def probe(endpoint: Endpoint, *, model: str, total_s: float = 9.0) -> ProbeResult:
-    """Tries dialects until one is answered; never raises Failure, but carries the last one when none is."""
+async def probe(
+    endpoint: Endpoint, *, model: str, body: Mapping[str, Any] | None = None, total_s: float = 9.0
+) -> ProbeResult:
+    """Tries dialects until one is answered, with these further fields; never raises Failure, but carries the last one when none is."""
     began = time.monotonic()
     results: list[ProbeResult] = []
     limits = Limits(connect_s=3, first_byte_s=total_s, gap_s=total_s, max_total=1 << 20)
     try:
         async with asyncio.timeout(total_s):
             for dialect in _candidates(endpoint.dialect):
-                result = await _try(replace(endpoint, dialect=dialect), model=model, limits=limits)
+                result = await _try(replace(endpoint, dialect=dialect), model=model, body=body or {}, limits=limits)
                 results.append(result)
                 refused = result.failure is not None and result.failure.kind == Kind.BAD_REQUEST
                 if result.honours_limit or not (refused or result.dialect):
@@ -49,9 +52,9 @@ async def probe(endpoint: Endpoint, *, model: str, total_s: float = 9.0) -> Prob
     return replace(best, seconds=time.monotonic() - began)
 
 
-async def _try(endpoint: Endpoint, *, model: str, limits: Limits) -> ProbeResult:
+async def _try(endpoint: Endpoint, *, model: str, body: Mapping[str, Any], limits: Limits) -> ProbeResult:
     try:
-        seen = await _ask(endpoint, model=model, limits=limits)
+        seen = await _ask(endpoint, model=model, body=body, limits=limits)
     except Failure as failure:
         return ProbeResult(None, failure)
     return ProbeResult(endpoint.dialect, None, seen.usage, seen.reasoning, seen.limited, text=seen.text[:KEPT])
@@ -66,9 +69,9 @@ def _candidates(now: Dialect) -> Iterator[Dialect]:
                 yield replace(now, max_tokens_field=name, usage_in_stream=usage, system_role=role)
 
 
-async def _ask(endpoint: Endpoint, *, model: str, limits: Limits) -> _Seen:
+async def _ask(endpoint: Endpoint, *, model: str, body: Mapping[str, Any], limits: Limits) -> _Seen:
     messages = [{"role": "system", "content": INSTRUCTION}, {"role": "user", "content": QUESTION}]
-    request = ChatRequest(model=model, messages=messages, max_tokens=FEW)
+    request = ChatRequest(model=model, messages=messages, max_tokens=FEW, extra=body)
     seen = _Seen()
     async with contextlib.aclosing(stream(endpoint, request=request, limits=limits)) as events:
         async for event in events:

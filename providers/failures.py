@@ -82,6 +82,8 @@ PAUSES: Mapping[Kind, tuple[float, ...]] = {
     Kind.CUT_OFF: (0.2, 0.5),
     Kind.BAD_STREAM: (0.5,),
 }
+MOVES_ON = frozenset({*PAUSES, Kind.NO_CREDIT, Kind.BAD_KEY, Kind.MODEL_GONE, Kind.NOT_A_STREAM, Kind.REDIRECT})
+"""Kinds that say something of the provider only: while nothing was shown, the model's next provider is asked at once, each one once."""
 HEEDED = frozenset({Kind.RATE_LIMIT, Kind.SERVER_ERROR})
 """Kinds whose Retry-After is believed."""
 

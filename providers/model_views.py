@@ -15,12 +15,13 @@ from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import audit, audit_changes
 from accounts.administration import administrator
-from providers import audience, choosing, prices, trials
+from providers import audience, choosing, failure_words, modes, prices, serving, trials, views
 from providers.audience import Audience
 from providers.failures import Failure
 from providers.forms import Names, Shown
 from providers.models import LanguageModel, ModelRoute, Provider
-from providers.views import CHANGE, found, keep, show, to
+from providers.serving_forms import Further, Ways
+from providers.views import CHANGE, circuit_of, found, show, to
 
 MODELS = "providers.change_languagemodel"
 
@@ -117,9 +118,9 @@ def fetch(request: HttpRequest, uuid: UUID) -> HttpResponse:
     try:
         count = trials.fetch_alone(provider)
     except Failure as failure:
-        keep(request, provider, trials.Trial("failed", failure.kind.value, failure.status))
+        views.keep(request, provider, trials.Trial("failed", failure.kind.value, failure.status))
         return to(provider)
-    keep(request, provider, trials.Trial("fetched" if count is not None else "busy", found=count or 0))
+    views.keep(request, provider, trials.Trial("fetched" if count is not None else "busy", found=count or 0))
     return to(provider)
 
 
@@ -135,22 +136,58 @@ def edit(request: HttpRequest, uuid: UUID) -> HttpResponse:
             if changes := audit_changes.of_form(form):
                 audit.record("model.changed", request=request, target=model, changes=changes)
         return HttpResponseRedirect(reverse("providers:overview"))
-    return _page(request, model, form=form)
+    return page(request, model, form=form)
 
 
-def _page(
-    request: HttpRequest, model: LanguageModel, *, form: Shown | None = None, refused: Audience | None = None
+def page(
+    request: HttpRequest,
+    model: LanguageModel,
+    *,
+    form: Shown | None = None,
+    refused: Audience | None = None,
+    further: Further | None = None,
+    ways: Ways | None = None,
 ) -> HttpResponse:
-    routes = list(model.routes.all())
+    """All of a model, with the form that was refused as it was left."""
+    routes = serving.in_order(model)
     known = prices.in_force(routes)
+    others = further or Further(model=model)
     context = {
         "form": form or Shown(instance=model),
         "audience": refused or Audience.of(model),
         "model": model,
         "slug": model.slug,
+        "routes": [{"route": route, "circuit": circuit_of(route.provider)} for route in routes],
+        "further": others,
+        "can_add": Provider.objects.exclude(routes__model=model).exists(),
+        "adding": further is not None,
+        "ways": ways or Ways.of(model),
+        "modes": modes.of(model),
+        "setting_ways": ways is not None,
+        "trial": _taken(request, model),
         "prices": [(route, known.get((route.model_id, route.provider_id))) for route in routes],
     }
-    return render(request, "setup/model.html", context, status=400 if refused else 200)
+    status = 400 if refused else 422 if further or ways else 200
+    return render(request, "setup/model.html", context, status=status)
+
+
+SESSION_KEY = "model_trial"
+
+
+def keep(request: HttpRequest, model: LanguageModel, trial: trials.Trial, *, provider: Provider, mode: str) -> None:
+    """Leaves a test's result for the next page."""
+    about = {"of": str(model.uuid), "at": provider.name, "provider": str(provider.uuid), "mode": mode}
+    request.session[SESSION_KEY] = {**trial.to_json(), **about}
+
+
+def _taken(request: HttpRequest, model: LanguageModel) -> dict[str, Any] | None:
+    left = request.session.get(SESSION_KEY)
+    if not isinstance(left, dict) or left.get("of") != str(model.uuid):
+        return None
+    del request.session[SESSION_KEY]
+    if left["outcome"] == "failed":
+        left["what"], left["advice"] = failure_words.explain(left["kind"])
+    return left
 
 
 @require_POST
@@ -160,7 +197,7 @@ def restrict(request: HttpRequest, uuid: UUID) -> HttpResponse:
     model = get_object_or_404(LanguageModel, uuid=uuid)
     form = Audience(request.POST)
     if not form.is_valid():
-        return _page(request, model, refused=form)
+        return page(request, model, refused=form)
     audience.restrict(model, form=form, request=request)
     return HttpResponseRedirect(reverse("providers:overview"))
 

@@ -72,6 +72,10 @@ class LanguageModel(models.Model):
     teams = models.ManyToManyField(
         "accounts.Team", blank=True, editable=False, related_name="language_models", verbose_name=_("only for")
     )
+    # These never use it, whatever else they are in: who is in one of each is refused.
+    denied_teams = models.ManyToManyField(
+        "accounts.Team", blank=True, editable=False, related_name="denied_models", verbose_name=_("never for")
+    )
     position = models.IntegerField(_("position"), default=0, help_text=_("The first one that is on is the default."))
     context_window = models.PositiveIntegerField(_("context window"), default=32_000, help_text=_("In tokens."))
     max_output_tokens = models.PositiveIntegerField(_("longest answer"), default=4_096, help_text=_("In tokens."))
@@ -83,6 +87,9 @@ class LanguageModel(models.Model):
     first_byte_s = models.PositiveIntegerField(
         _("patience for the first word"), null=True, blank=True, help_text=_("In seconds; empty: the setting.")
     )
+    # Further fields of every call's body (providers.bodies), and up to three ways to ask (providers.modes).
+    body = models.JSONField(_("further fields"), default=dict, blank=True, editable=False)
+    modes = models.JSONField(_("modes"), default=list, blank=True, editable=False)
     providers = models.ManyToManyField(Provider, through="ModelRoute", related_name="language_models")
     created_at = models.DateTimeField(auto_now_add=True)
 

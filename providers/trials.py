@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -55,13 +56,13 @@ class Trial:
         return asdict(self)
 
 
-def run(provider: Provider, *, model: str = "", next_key: bool = False) -> Trial:
-    """Asks the provider a few words with `model` (its name there; empty: one is chosen). Never raises Failure."""
+def run(provider: Provider, *, model: str = "", next_key: bool = False, body: Mapping[str, Any] | None = None) -> Trial:
+    """Asks the provider a few words with `model` (its name there; empty: one is chosen) and these further fields. Never raises Failure."""
     if not _places.acquire(blocking=False):
         return Trial("busy")
     began = time.monotonic()
     try:
-        return _run(provider, model=model, next_key=next_key, began=began)
+        return _run(provider, model=model, next_key=next_key, body=body or {}, began=began)
     except Refusal as refusal:
         return _failed(refusal.failure, model=refusal.model, next_key=next_key, began=began)
     except Failure as failure:
@@ -82,7 +83,7 @@ def routes_to_test(provider: Provider) -> list[str]:
     return list(ordered.values_list("upstream_name", flat=True)[:300])
 
 
-def _run(provider: Provider, *, model: str, next_key: bool, began: float) -> Trial:
+def _run(provider: Provider, *, model: str, next_key: bool, body: Mapping[str, Any], began: float) -> Trial:
     found = 0
     if not model and not ModelRoute.objects.filter(provider=provider).exists():
         try:
@@ -94,7 +95,7 @@ def _run(provider: Provider, *, model: str, next_key: bool, began: float) -> Tri
     names = [model] if model else _light_first(routes_to_test(provider))
     if not names:
         return Trial("no_list", found=found)
-    model, result = _first_answer(provider, names=names[:TRIES], next_key=next_key, end=began + TOTAL_S)
+    model, result = _first_answer(provider, names=names[:TRIES], next_key=next_key, body=body, end=began + TOTAL_S)
     if result.failure is not None or result.dialect is None:
         raise Refusal(result.failure or Failure(Kind.INTERNAL), model=model)
     provider.dialect = {**provider.dialect, **result.dialect.to_json()}
@@ -118,13 +119,13 @@ def _light_first(names: list[str]) -> list[str]:
 
 
 def _first_answer(
-    provider: Provider, *, names: list[str], next_key: bool, end: float
+    provider: Provider, *, names: list[str], next_key: bool, body: Mapping[str, Any], end: float
 ) -> tuple[str, endpoints.ProbeResult]:
     """Asks one model after the other until one answers, as long as the model and not the provider is to blame."""
     endpoint = endpoints.endpoint_for(provider, next_key=next_key)
     result = endpoints.ProbeResult(None)
     for name in names:
-        result = calls.probe(endpoint, model=name, limit_s=max(end - time.monotonic(), 2.0))
+        result = calls.probe(endpoint, model=name, body=body, limit_s=max(end - time.monotonic(), 2.0))
         blame = result.failure.kind if result.failure else None
         if blame not in MODELS_FAULT or end - time.monotonic() < 2.0:
             break

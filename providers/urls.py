@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from providers import model_views, views
+from providers import model_views, serving_views, views
 
 app_name = "providers"
 urlpatterns: list[URLPattern] = [
@@ -23,4 +23,8 @@ urlpatterns: list[URLPattern] = [
     path("<uuid:uuid>/", model_views.edit, name="model"),
     path("<uuid:uuid>/teams/", model_views.restrict, name="audience"),
     path("<uuid:uuid>/order/", model_views.order, name="order"),
+    path("<uuid:uuid>/test/", serving_views.test, name="model_test"),
+    path("<uuid:uuid>/ways/", serving_views.ways, name="ways"),
+    path("<uuid:uuid>/providers/", serving_views.add, name="further"),
+    path("<uuid:uuid>/providers/<uuid:provider>/", serving_views.change, name="serving"),
 ]

@@ -27,6 +27,7 @@ from providers.failures import Kind
 from tests import message_list_people
 from tests.message_company import of_the_company
 from tests.message_sign_in import of_links, of_second_factors
+from tests.message_site import of_the_site
 
 PAGE = Path(__file__).resolve().parent.parent / "docs" / "messages.md"
 PERSON, ADMIN, PROGRAM, ANYBODY = "the person", "an administrator", "programs", "whoever comes"
@@ -351,6 +352,7 @@ def of_provider_tests() -> Iterator[Message]:
 SECTIONS: dict[str, Callable[[], Iterator[Message]]] = {
     "Answers": of_answers,
     "The box": of_the_box,
+    "Modes, stand-ins, maintenance": of_the_site,
     "The door": of_the_door,
     "Passwords": of_passwords,
     "Second factors": of_second_factors,

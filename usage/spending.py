@@ -53,6 +53,19 @@ def of_person(person: UUID, *, days: list[dt.date], tz: ZoneInfo, currency: str)
     return list(_grouped(LedgerEntry.objects.filter(person=person), days=days, tz=tz, currency=currency))
 
 
+def of_model(model: UUID, *, days: int, now: dt.datetime, currency: str) -> Sums:
+    """What everybody used of this model in the last so many times 24 hours. One query."""
+    known = Q(organisation_currency=currency)
+    since = now - dt.timedelta(days=days)
+    row = LedgerEntry.objects.filter(model=model, reserved_at__gte=since).aggregate(
+        made=Coalesce(Sum("requests"), 0),
+        tokens=Coalesce(Sum(F("input_tokens") + F("output_tokens")), 0),
+        cost=Coalesce(Sum("organisation_cost_micro", filter=known), 0),
+        unknown=Count("pk", filter=~known & (Q(input_tokens__gt=0) | Q(output_tokens__gt=0))),
+    )
+    return Sums(row["made"], row["tokens"], row["cost"], row["unknown"])
+
+
 def _grouped(entries: QuerySet[LedgerEntry], *, days: list[dt.date], tz: ZoneInfo, currency: str) -> Iterator[Used]:
     first, after = (moments.begin_of(day, tz=tz) for day in (days[0], days[-1] + dt.timedelta(days=1)))
     mine = entries.filter(reserved_at__gte=first, reserved_at__lt=after).annotate(

@@ -7,14 +7,18 @@ from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
 from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
 from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, UsageShown, User, UserManager
+from accounts.models.site import Announcement, AnnouncementRead, Logo, RulesAgreement, RulesVersion
 from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
 from accounts.models.tries import Notice, Tries
 
 __all__ = [
+    "Announcement",
+    "AnnouncementRead",
     "ApiKey",
     "AuditEvent",
     "Invitation",
     "LoginSession",
+    "Logo",
     "Mail",
     "Membership",
     "Notice",
@@ -22,6 +26,8 @@ __all__ = [
     "Organisation",
     "RefreshToken",
     "Registration",
+    "RulesAgreement",
+    "RulesVersion",
     "SecondFactor",
     "SsoConnection",
     "SsoLogout",

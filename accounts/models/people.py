@@ -17,6 +17,10 @@ NO_MAIL = "no-mail.invalid"
 """The domain of people whose company told no address: it exists nowhere (RFC 2606), so that no letter ever leaves for it."""
 
 
+SHEET = "1"
+"""Part of the address of its style sheet: raised when accounts.colours makes another sheet of the same colours."""
+
+
 class SecondFactor(models.TextChoices):
     """From whom a second factor is demanded at sign-in."""
 
@@ -77,6 +81,17 @@ class Organisation(models.Model):
         help_text=_("Keys of people who sign in through the company pause after so many days without a sign-in."),
     )
 
+    # How it looks: the accent of each theme, "" for the portal's own; the digest of its picture (Logo), "" for none.
+    accent = models.CharField(_("accent colour"), max_length=7, blank=True, default="", editable=False)
+    accent_dark = models.CharField(_("accent colour in the dark"), max_length=7, blank=True, default="", editable=False)
+    logo = models.CharField(max_length=64, blank=True, default="", editable=False)
+    # While this is set nobody but staff sends anything (accounts.maintenance).
+    maintenance_since = models.DateTimeField(_("maintenance since"), null=True, editable=False)
+    maintenance_until = models.DateTimeField(_("maintenance until"), null=True, editable=False)
+    maintenance_note = models.CharField(_("note"), max_length=300, blank=True, default="", editable=False)
+    # When the last announcement ends: past that nobody looks for one.
+    announced_until = models.DateTimeField(null=True, editable=False)
+
     class Meta:
         verbose_name = _("organisation")
         verbose_name_plural = _("organisation")
@@ -84,6 +99,11 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def sheet_name(self) -> str:
+        """What the address of its style sheet says (accounts.brand); empty while it has the portal's own colours."""
+        return f"{self.accent[1:]}-{self.accent_dark[1:]}-{SHEET}" if self.accent and self.accent_dark else ""
 
     @classmethod
     def get(cls) -> Organisation:

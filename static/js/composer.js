@@ -172,6 +172,8 @@ export class Composer {
     this.say(null);
     try {
       const fields = { text, client_id: this.draft.keyFor(text, url), model: form.elements.model?.value || "" };
+      const mode = form.querySelector(".modes:not([hidden]) :checked");
+      if (mode) fields.mode = mode.value;
       if (!form.dataset.edits) Object.assign(fields, this.place());
       const accepted = await insist(url, fields, { wanted, trouble: (on) => this.hindered(on) });
       if (accepted) this.accepted(accepted, { waited });

@@ -5,8 +5,8 @@ export class Refusal extends Error {
   constructor(status, error = {}) {
     super(error.message || "");
     Object.assign(this, { status, code: error.code || "", notice: error.notice || "" });
-    // A server that is starting or overloaded: the same request, with the same key, is worth repeating. A limit is not.
-    this.passing = status >= 500 || status === 408 || (status === 429 && !this.notice);
+    // A server that is starting or overloaded: the same request, with the same key, is worth repeating. A limit or maintenance is not.
+    this.passing = (status >= 500 && this.code !== "maintenance") || status === 408 || (status === 429 && !this.notice);
   }
 }
 

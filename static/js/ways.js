@@ -1,10 +1,13 @@
-// The model picker's small manners, and the keyboard map. Both work by themselves; this file only opens, closes and names.
+// The model picker's small manners, the switch of its modes, and the keyboard map. All work by themselves; this file only opens,
+// closes and names.
 const choose = document.getElementById("choose");
 const keys = document.getElementById("keys");
+const modes = document.querySelectorAll(".modes");
 
 function listenChoose() {
   choose.addEventListener("change", (event) => {
     document.getElementById("chosen").textContent = event.target.dataset.name;
+    for (const each of modes) each.hidden = each.dataset.of !== event.target.value;
   });
   const close = () => {
     choose.open = false;
@@ -25,6 +28,14 @@ function listenChoose() {
 }
 
 if (choose) listenChoose();
+// Enter in this switch would send the question: it leads back to it.
+for (const each of modes) {
+  each.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter") return;
+    event.preventDefault();
+    document.getElementById("text").focus();
+  });
+}
 document.getElementById("show-keys").addEventListener("click", () => keys.showModal());
 keys.addEventListener("click", (event) => { if (event.target === keys) keys.close(); });
 document.addEventListener("keydown", (event) => {

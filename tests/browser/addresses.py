@@ -34,6 +34,8 @@ NO_PAGES: dict[str, str] = {
     "prices:export": "a file",
     "prices:rates_export": "a file",
     "metrics": "for monitors",
+    "brand_sheet": "a style sheet",
+    "brand_logo": "a picture",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

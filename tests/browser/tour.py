@@ -23,8 +23,15 @@ QUESTIONS = {"en": "What can I do here?", "zh-hans": "这里可以做什么？"}
 DOORS = {"sign-in", "forgotten", "forgotten-mail", "choose-password", "link-over"}
 STATUSES = {"not-found": 404, "forbidden": 403}
 FIND = """
+import datetime as dt
+from django.utils import timezone
 from providers.models import LanguageModel, Provider
-answer = [str(Provider.objects.first().uuid), str(LanguageModel.objects.get(slug="demo").uuid)]
+from accounts.models import Announcement
+late = timezone.now() + dt.timedelta(days=1)
+# Of yesterday: the pages of the chat are shown without it.
+then = {"starts_at": late - dt.timedelta(days=3), "ends_at": late - dt.timedelta(days=2)}
+old = Announcement.objects.create(text="The portal is updated on Friday at six.", **then)
+answer = [str(Provider.objects.first().uuid), str(LanguageModel.objects.get(slug="demo").uuid), str(old.uuid)]
 """
 BIN = """
 import datetime as dt
@@ -62,6 +69,7 @@ class Tour:
     """By language what tests.browser.tour_sign_in made."""
     provider: str = ""
     model: str = ""
+    announcement: str = ""
     admin: Person = field(default_factory=lambda: Person("admin@example.com", "", PASSWORD))
 
     def prepare(self) -> Tour:
@@ -72,7 +80,7 @@ class Tour:
         self.site.start_web(DEBUG_WEB)
         for name in extra:
             del self.site.environment[name]
-        self.provider, self.model = self.site.django(FIND)
+        self.provider, self.model, self.announcement = self.site.django(FIND)
         self.people = dict(zip(LANGUAGES, self.site.people(len(LANGUAGES)), strict=True))
         asked = []
         for language, person in self.people.items():
@@ -124,6 +132,11 @@ class Tour:
                 "setup-choose": f"{home}/setup/models/provider/{self.provider}/choose/",
                 "setup-model": f"{home}/setup/models/{self.model}/",
                 "setup-organisation": f"{home}/setup/organisation/",
+                "setup-look": f"{home}/setup/look/",
+                "setup-house-rules": f"{home}/setup/house-rules/",
+                "setup-announcements": f"{home}/setup/announcements/",
+                "setup-announcement": f"{home}/setup/announcements/{self.announcement}/",
+                "setup-maintenance": f"{home}/setup/maintenance/",
                 "setup-audit": f"{home}/setup/audit/",
                 "setup-person": f"{home}/setup/people/new/",
             }

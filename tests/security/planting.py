@@ -5,6 +5,7 @@ A text field is either planted or stands in KEPT with the reason; tests.security
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 
 from django.apps import apps
 from django.db import connection, models
+from django.utils import timezone
 
 from chat import rendering
 from tests import audit_guard
@@ -20,7 +22,11 @@ from tests.security import payloads
 ROOMS = ("accounts", "providers", "usage", "chat", "portal")
 PLANTED: dict[str, frozenset[str]] = {
     "accounts.AuditEvent": frozenset({"actor_name", "target_name", "device"}),
-    "accounts.Organisation": frozenset({"name", "instructions", "house_rules", "starters", "contact", "open_domains"}),
+    "accounts.Organisation": frozenset(
+        {"name", "instructions", "house_rules", "starters", "contact", "open_domains", "maintenance_note"}
+    ),
+    "accounts.Announcement": frozenset({"text"}),
+    "accounts.RulesVersion": frozenset({"text"}),
     "accounts.User": frozenset({"name", "email"}),
     "accounts.Team": frozenset({"name", "cost_centre"}),
     "accounts.LoginSession": frozenset({"device"}),
@@ -86,6 +92,11 @@ KEPT: dict[str, str] = {
     "slug": "letters, digits and hyphens",
     "key": "encrypted or a digest",
     "next_key": "encrypted",
+    "accent": "a colour, judged by the form",
+    "accent_dark": "a colour, judged by the form",
+    "logo": "a digest",
+    "mode": "a key, compared with the model's own",
+    "passed": "numbers of providers",
     "key_hint": "four characters of a key, which is judged",
     "next_key_hint": "four characters of a key, which is judged",
     "secret": "encrypted",
@@ -136,6 +147,7 @@ def marks() -> dict[str, str]:
 
 JSON_VALUES = (
     ("accounts.AuditEvent", "changes"),
+    ("providers.LanguageModel", "modes"),
     ("mfa.Authenticator", "name"),
     ("socialaccount.SocialAccount", "extra_data"),
 )
@@ -174,6 +186,14 @@ def _plant_json(turn: int) -> None:
     ).objects.all():  # beside what the code wrote, which pages count on
         event.changes |= {"name": [said, said], said: [said, [said]]}
         event.save(update_fields=["changes"])
+    mode = payloads.text(mark_of("providers.LanguageModel", "modes"), most=None, turn=turn)
+    ways = [{"key": "one", "name": mode, "body": {mode: mode}}, {"key": "two", "name": "Two", "chinese": mode}]
+    apps.get_model("providers.LanguageModel").objects.update(modes=ways, body={mode: [mode]})
+    # For good under way, and announced: then the pages show it.
+    now = timezone.now()
+    apps.get_model("accounts.Organisation").objects.update(
+        maintenance_since=now, announced_until=now + dt.timedelta(days=1)
+    )
     name = payloads.text(mark_of("mfa.Authenticator", "name"), most=None, turn=turn)
     for factor in apps.get_model("mfa.Authenticator").objects.filter(type="webauthn"):
         factor.data = factor.data | {"name": name}

@@ -58,7 +58,7 @@ OPEN = (
 
 CONVERSATION = (
     Group(SIGNED_IN, READ, "chat/ chat/list/ chat/token/ chat/limit/ chat/bin/"),
-    Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/"),
+    Group(SIGNED_IN, WRITE, "chat/bin/empty/ chat/messages/ me/announcements/<uuid:uuid>/"),
     Group(
         OWNERS,
         READ,
@@ -120,6 +120,7 @@ ONESELF = (
 """A person's own settings, keys and sign-ins."""
 
 LIMITS = ("usage.change_quota",)
+SITE = "setup/organisation/ setup/look/ setup/announcements/ setup/announcements/<uuid:uuid>/ setup/maintenance/"
 SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
@@ -148,7 +149,9 @@ ADMINISTRATION = (
         SETUP,
         WRITE,
         """setup/models/provider/<uuid:uuid>/names/ setup/models/provider/<uuid:uuid>/fetch/
-        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/""",
+        setup/models/<uuid:uuid>/order/ setup/models/<uuid:uuid>/teams/ setup/models/<uuid:uuid>/test/
+        setup/models/<uuid:uuid>/ways/ setup/models/<uuid:uuid>/providers/
+        setup/models/<uuid:uuid>/providers/<uuid:provider>/""",
         needs=("providers.change_provider", "providers.change_languagemodel"),
     ),
     Group(
@@ -213,7 +216,9 @@ ADMINISTRATION = (
     Group(SETUP, WRITE, "setup/audit/export/", needs=("accounts.view_auditevent",)),
     # Superusers only: no permission of staff is enough.
     Group(SETUP, FORM, "setup/sign-in/", without=("accounts.view_user",), confirmed=True),
-    Group(SETUP, FORM, "setup/organisation/", needs=("accounts.change_organisation",)),
+    Group(SETUP, FORM, SITE, needs=("accounts.change_organisation",)),
+    Group(SETUP, WRITE, "setup/look/picture/", needs=("accounts.change_organisation",)),
+    Group(SETUP, READ, "setup/house-rules/", needs=("accounts.change_organisation", "accounts.view_user")),
     Group(SETUP, READ, "setup/mail/", needs=("accounts.change_mail",)),
     Group(
         SETUP,
@@ -320,7 +325,7 @@ PROGRAMMING = (
         WRITE,
         "api/v1/keys/<uuid:uuid>/roll/",
     ),
-    Group(PUBLIC, READ, "health/live health/ready", always=True),
+    Group(PUBLIC, READ, "health/live health/ready brand/<str:name>.css brand/<str:digest>.png", always=True),
 )
 """The API and what machines ask."""
 

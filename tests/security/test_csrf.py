@@ -93,6 +93,7 @@ def test_a_statement_that_writes_is_seen(world: World) -> None:
         "accounts_invitation",
         "accounts_ssoteam",
         "providers_languagemodel_teams",
+        "providers_languagemodel_denied_teams",
     }
 
 

@@ -18,17 +18,20 @@ from django.contrib.auth.models import Permission
 from django.core import signing
 from django.utils import timezone
 
-from accounts import api_keys, clock, email_change, one_time_links, sso_secrets
+from accounts import api_keys, clock, email_change, one_time_links, pictures, sso_secrets
 from accounts.invitations import digest_of
 from accounts.models import (
+    Announcement,
     ApiKey,
     Invitation,
     LoginSession,
+    Logo,
     Mail,
     Membership,
     OneTimeLink,
     Organisation,
     Registration,
+    RulesVersion,
     SsoConnection,
     Team,
     User,
@@ -38,6 +41,7 @@ from chat.messages import Sent
 from portal.models import Alert, AlertMessage
 from providers.models import LanguageModel, ModelRoute, Price, Provider
 from tests.accounts.conftest import PASSWORD
+from tests.accounts.drawing import png
 from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
@@ -60,6 +64,7 @@ class World:
         self._make_people()
         self._make_chat()
         self._make_call()
+        self._make_words()
         self._make_credentials()
         self._make_doors()
 
@@ -69,6 +74,7 @@ class World:
         self.organisation.save()
         # Nobody listens on port 9: what would ask a provider or an issuer is refused at once.
         self.provider = Provider.objects.create(name="Provider", base_url="http://127.0.0.1:9/v1", max_concurrency=9)
+        self.spare = Provider.objects.create(name="Spare", base_url="http://127.0.0.1:9/v1")
         self.model = LanguageModel.objects.create(slug="demo", name="Demo", enabled=True)
         self.route = ModelRoute.objects.create(model=self.model, provider=self.provider, upstream_name="demo")
         self.price = Price.objects.create(model=self.model, provider=self.provider)
@@ -124,6 +130,14 @@ class World:
         self.question = self.sent.question
         self.binned = asked(self.owner, "deleted").conversation
         organising.delete(self.owner, conversation=self.binned)
+
+    def _make_words(self) -> None:
+        late = timezone.now() + dt.timedelta(days=1)
+        self.announcement = Announcement.objects.create(text="Hello.", ends_at=late)
+        picture = pictures.read(png())
+        self.logo = Logo.objects.create(digest="a" * 64, data=picture.data, width=2, height=2)
+        Organisation.objects.update(announced_until=late, logo=self.logo.digest)
+        RulesVersion.objects.create(digest="b" * 64, text="Be kind.")
 
     def _make_call(self) -> None:
         now = clock.now()
@@ -235,7 +249,10 @@ class World:
             ("setup/limits/", (self.quota.uuid,)),
             ("setup/models/connect/", ("openai",)),
             ("setup/models/provider/", (provider.uuid,)),
-            ("setup/models/", (self.model.uuid,)),
+            ("setup/models/", (self.model.uuid, provider.uuid)),
+            *((f"{place}/announcements/", (self.announcement.uuid,)) for place in ("setup", "me")),
+            ("brand/<str:name>", ("0f6b5c-63c7b2-1",)),
+            ("brand/", (self.logo.digest,)),
             ("setup/prices/<uuid:uuid>/remove/", (self.coming.uuid,)),
             ("setup/prices/rates/", (self.rate.uuid,)),
             ("setup/prices/", (self.model.uuid, provider.uuid)),
