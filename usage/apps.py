@@ -16,8 +16,6 @@ class UsageConfig(AppConfig):
         names = tuple(f"usage.{action}_quota" for action in ("view", "add", "change"))
         people_rights.register(people_rights.Bundle("limits", _("Set limits and answer requests for more"), names))
         people_rights.register(people_rights.Bundle("calls", _("See the log of calls"), ("usage.view_invocation",)))
-        people_rights.register(
-            people_rights.Bundle("desk", _("See the desk"), ("usage.view_rollup",))
-        )
+        people_rights.register(people_rights.Bundle("desk", _("See the desk"), ("usage.view_rollup",)))
         seen = people_rights.Bundle("desk_people", _("See there what each person uses"), ("usage.view_personday",))
         people_rights.register(seen)
