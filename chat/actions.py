@@ -43,6 +43,7 @@ def send(request: HttpRequest) -> HttpResponse:
             conversation=home[0] if home else None,
             model=_model(request, asked),
             version=asked.version,
+            temporary=asked.temporary,
         )
 
     return _carried_out(request, verb, home=home)

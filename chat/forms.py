@@ -30,6 +30,7 @@ class Asked:
     model: str = ""
     version: int | None = None
     title: str = ""
+    temporary: bool = False
 
 
 def read(request: HttpRequest) -> Asked:
@@ -42,6 +43,7 @@ def read(request: HttpRequest) -> Asked:
         model=_text(fields, "model"),
         version=_number(fields, "version"),
         title=_text(fields, "title"),
+        temporary=_text(fields, "temporary") == "1",
     )
 
 

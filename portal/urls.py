@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import sso_urls
-from chat import live_view, look
+from chat import live_view, look, privacy_urls
 from portal import health, setup, views
 
 urlpatterns = [
@@ -22,12 +22,15 @@ urlpatterns = [
     path("me/", include((sso_urls.mine, "company"))),
     path("me/keys/", include("accounts.api_keys_urls")),
     path("me/usage/", include("usage.mine_urls")),
+    path("me/privacy/", include(privacy_urls.mine)),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/prices/", include("usage.price_urls")),
     path("setup/limits/", include("usage.limit_urls")),
+    path("setup/openings/", include("chat.opened_urls")),
+    path("setup/privacy/", include(privacy_urls.setup)),
     path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/keys/", include("accounts.api_keys_setup_urls")),
     path("setup/", include("accounts.setup_urls")),

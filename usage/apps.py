@@ -12,6 +12,8 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import people_rights
+        from usage import personal_own
 
         names = tuple(f"usage.{action}_quota" for action in ("view", "add", "change"))
         people_rights.register(people_rights.Bundle("limits", _("Set limits and answer requests for more"), names))
+        personal_own.register()

@@ -6,19 +6,35 @@ from accounts.models.audit import AuditEvent
 from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
 from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
-from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, UsageShown, User, UserManager
+from accounts.models.people import (
+    LooksTold,
+    Membership,
+    Organisation,
+    SecondFactor,
+    Team,
+    Theme,
+    UsageShown,
+    User,
+    UserManager,
+)
+from accounts.models.privacy import Erasure, HeldPerson, LegalHold, Opening
 from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
 from accounts.models.tries import Notice, Tries
 
 __all__ = [
     "ApiKey",
     "AuditEvent",
+    "Erasure",
+    "HeldPerson",
     "Invitation",
+    "LegalHold",
     "LoginSession",
+    "LooksTold",
     "Mail",
     "Membership",
     "Notice",
     "OneTimeLink",
+    "Opening",
     "Organisation",
     "RefreshToken",
     "Registration",

@@ -31,6 +31,7 @@ NO_PAGES: dict[str, str] = {
     "limits:export": "a file",
     "prices:export": "a file",
     "prices:rates_export": "a file",
+    "keeping:receipt_file": "a file",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

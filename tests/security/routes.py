@@ -24,6 +24,7 @@ from tests.security.policies import (
     Policy,
     api,
 )
+from tests.security.routes_privacy import PRIVACY
 
 WAITING = {"/live/", "/health/live"}
 """What portal.asgi answers by itself, before Django. The poll's callers are in test_waiting_routes.py."""
@@ -82,6 +83,8 @@ ONESELF = (
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
     Group(OWNERS, WRITE, "me/sign-ins/<uuid:number>/end/"),
     Group(MANAGERS, READ, "me/team/ me/team/<uuid:uuid>/"),
+    Group(SIGNED_IN, READ, "me/privacy/"),
+    Group(SIGNED_IN, WRITE, "me/privacy/export/", confirmed=True),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
     Group(Policy(DOOR, DOOR, DOOR, DOOR, DOOR, DOOR), WRITE, "me/sign-ins/end/"),
     Group(SIGNED_IN, FORM, "accounts/password/change/", loose=True, always=True),
@@ -381,7 +384,7 @@ PLAIN = (
     Group(Policy(DOOR, DOOR, DOOR, DOOR, NONE, IN), READ, "admin/^(?P<app_label>accounts|providers)/$", loose=True),
 )
 TABLE: tuple[Group, ...] = (
-    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN,
+    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *PRIVACY, *COLLEAGUES, *PROGRAMMING, *PLAIN,
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(
