@@ -24,7 +24,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
-from accounts import notices
+from accounts import legal_holds, notices
 from accounts.confirmation import confirmed
 from accounts.forms import languages, time_zones
 from accounts.models import Membership, Organisation, Team, User
@@ -138,8 +138,8 @@ class PersonAdmin(Choosing, People):
         return self._in_reach(request, obj) and super().has_change_permission(request, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """With an account everything goes that it asked: only one that is switched off, and one at a time."""
-        gone = obj is not None and not (obj.is_active or obj.is_superuser or obj.is_staff)
+        """With an account everything goes that it asked: only one that is switched off and that no legal hold covers, one at a time."""
+        gone = obj is not None and not (obj.is_active or obj.is_superuser or obj.is_staff or legal_holds.is_held(obj))
         return gone and super().has_delete_permission(request, obj)
 
     def _in_reach(self, request: HttpRequest, obj: User | None) -> bool:

@@ -17,9 +17,13 @@ class AccountsConfig(AppConfig):
 
         from accounts import (
             audit_signals,
+            events,
             invitations,
+            legal_holds,
             login_sessions,
+            openings,
             people_rights,
+            personal_own,
             service_accounts,
             sessions,
             teams,
@@ -36,3 +40,7 @@ class AccountsConfig(AppConfig):
         service_accounts.register()
         invitations.register()
         people_rights.register_own()
+        events.on_cut(openings.cut)
+        events.on_rights_changed(openings.follow_rights)
+        events.on_rights_changed(legal_holds.cover)
+        personal_own.register()

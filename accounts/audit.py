@@ -17,7 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Model, Q
+from django.db.models import Model, Q, QuerySet
 from django.http import HttpRequest
 
 from accounts import audit_chain, clock
@@ -60,7 +60,7 @@ FORBIDDEN = frozenset(
 """Parts of a field's name that never stand in an event."""
 ABOUT_KEYS = frozenset({"name", "prefix", "hint", "id"})
 """What may be told about a key; the word alone is the key itself."""
-PRIVATE = frozenset({"name", "email", "address", "addresses", "allowed_ips"})
+PRIVATE = frozenset({"name", "email", "address", "addresses", "allowed_ips", "ground"})
 """Fields that say who somebody is, where the target is a person's: erased with the person."""
 PEOPLE = frozenset({"owner", "heir", "member", "members", "manager", "managers", "person", "people", "invited_by"})
 """Fields that name people, whatever the target."""
@@ -127,23 +127,34 @@ def hold() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
 
 
-def forget(person: User, *, actor: User | None = None, request: HttpRequest | None = None) -> int:
+def named(person: User) -> QuerySet[AuditEvent]:
+    """The events in which it can still be read who the person is, wherever she acted, was concerned or is named."""
+    return AuditEvent.objects.filter(_acted(person) | _about(person))
+
+
+def forget(person: User, *, actor: User | None = None, request: HttpRequest | None = None, actor_kind: str = "") -> int:
     """Blanks who the person was, wherever she acted, was concerned or is named; says how many events. The chain still proves.
 
     Call it before the row itself goes. It reads every event once: erasing somebody is rare.
     """
-    named = Q(concerns=person.uuid) | Q(private__icontains=person.email) | Q(target_name__icontains=person.email)
-    if person.name:
-        named |= Q(private__icontains=person.name) | Q(private__icontains=json.dumps(person.name)[1:-1])
     with transaction.atomic():
         hold()
-        acted = AuditEvent.objects.filter(actor=person.uuid).exclude(salt="")
-        count = acted.update(actor_name="", address="", device="", salt="")
-        about = AuditEvent.objects.filter(named).exclude(target_salt="")
-        count += about.update(target_name="", private={}, target_salt="")
+        count = AuditEvent.objects.filter(_acted(person)).update(actor_name="", address="", device="", salt="")
+        count += AuditEvent.objects.filter(_about(person)).update(target_name="", private={}, target_salt="")
         changes: Changes = {"events": [None, count], "account": [None, person.uuid]}
-        record("audit.forgot", actor=actor, request=request, changes=changes)
+        record("audit.forgot", actor=actor, request=request, changes=changes, actor_kind=actor_kind)
     return count
+
+
+def _acted(person: User) -> Q:
+    return Q(actor=person.uuid) & ~Q(salt="")
+
+
+def _about(person: User) -> Q:
+    found = Q(concerns=person.uuid) | Q(private__icontains=person.email) | Q(target_name__icontains=person.email)
+    if person.name:
+        found |= Q(private__icontains=person.name) | Q(private__icontains=json.dumps(person.name)[1:-1])
+    return found & ~Q(target_salt="")
 
 
 def clean(text: str, *, most: int = NAME) -> str:

@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
+from accounts import openings
 from accounts.audit_actions import ACTIONS
 from accounts.models import AuditEvent, User
 
@@ -92,9 +93,9 @@ def walk(search: Search, *, before: int = 0, most: int = 500) -> Iterator[AuditE
 
 
 def about(person: User, *, before: int = 0, most: int = PAGE) -> Page:
-    """What concerned this person's account, content and keys, by whomever."""
+    """What concerned this person's account, content and keys, by whomever; but for looks of which she is not told (yet)."""
     rows = AuditEvent.objects.filter(concerns=person.uuid, number__lt=before or MOST_NUMBER)
-    found = list(rows.order_by("-number")[: most + 1])
+    found = list(rows.exclude(target__in=openings.hidden_from(person)).order_by("-number")[: most + 1])
     return Page(found[:most], after=found[most - 1].number if len(found) > most else 0)
 
 

@@ -81,3 +81,5 @@ def register_own() -> None:
     )
     register(Bundle("mail", _("Try mail and send failed letters again"), ("accounts.change_mail",)))
     register(Bundle("audit", _("See and export the audit trail"), ("accounts.view_auditevent",)))
+    privacy = ("accounts.manage_privacy", "accounts.view_user")
+    register(Bundle("privacy", _("Set what is kept, set legal holds, export and erase people"), privacy))

@@ -12,11 +12,11 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import audit, notices, one_time_links, passwords, people, second_factor
+from accounts import audit, notices, one_time_links, openings, passwords, people, second_factor
 from accounts.administration import administrator
 from accounts.confirmation import confirmed
 from accounts.models import Notice, OneTimeLink, Organisation, User
-from accounts.refusals import Refused
+from accounts.refusals import NotPossible, Refused
 
 MAY = "accounts.change_user"
 
@@ -49,6 +49,24 @@ def reset_factor(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
         return render(request, "setup/reset_factor.html", context)
     if second_factor.reset(person, by=by, request=request):
         messages.success(request, _("Removed. The person is told, and signs in with the password alone the next time."))
+    return HttpResponseRedirect(_page(person))
+
+
+@require_POST
+@administrator(MAY)
+@confirmed
+def opening_right(request: HttpRequest, number: uuid.UUID) -> HttpResponse:
+    """Who may open conversations with a reason: administrators say so, of somebody else."""
+    by = request.user
+    assert isinstance(by, User)
+    if not by.is_superuser:
+        raise Refused
+    person = get_object_or_404(User, uuid=number, is_service=False)
+    try:
+        if openings.set_right(person, by=by, on=request.POST.get("right") == "on", request=request):
+            messages.success(request, _("Saved. It counts from the next request on."))
+    except NotPossible as refused:
+        messages.error(request, str(refused.message))
     return HttpResponseRedirect(_page(person))
 
 

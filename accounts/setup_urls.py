@@ -43,6 +43,7 @@ urlpatterns: list[URLPattern] = [
     path("people/<uuid:uuid>/", setup_people.person, name="person"),
     path("people/<uuid:number>/link/", setup_access.make_link, name="person_link"),
     path("people/<uuid:number>/second-factor/", setup_access.reset_factor, name="person_factor"),
+    path("people/<uuid:number>/opening-right/", setup_access.opening_right, name="person_opening_right"),
     path("people/<uuid:uuid>/rename/", setup_people.rename, name="person_rename"),
     path("people/<uuid:uuid>/rights/", setup_people.set_rights, name="person_rights"),
     path("people/<uuid:uuid>/teams/", setup_people.join, name="person_join"),

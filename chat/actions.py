@@ -44,6 +44,7 @@ def send(request: HttpRequest) -> HttpResponse:
             model=_model(request, asked),
             version=asked.version,
             mode=asked.mode,
+            temporary=asked.temporary,
         )
 
     return _carried_out(request, verb, home=home)

@@ -11,6 +11,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import events
-        from chat import cut_off
+        from chat import cut_off, personal_own
 
         events.on_cut(cut_off.stop_answers)
+        personal_own.register()

@@ -31,6 +31,7 @@ class Asked:
     mode: str = ""
     version: int | None = None
     title: str = ""
+    temporary: bool = False
 
 
 def read(request: HttpRequest) -> Asked:
@@ -45,6 +46,7 @@ def read(request: HttpRequest) -> Asked:
         mode=_text(fields, "mode") or _text(fields, f"mode:{_text(fields, 'model')}"),
         version=_number(fields, "version"),
         title=_text(fields, "title"),
+        temporary=_text(fields, "temporary") == "1",
     )
 
 

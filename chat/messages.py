@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from accounts import clock
 from accounts.models import User
 from accounts.prepared import fetch
-from chat import bell, endings, placing
+from chat import bell, endings, placing, retention
 from chat.doors import PAGE, Door
 from chat.models import ACTIVE, Conversation, Generation, Message
 from chat.placing import Plan
@@ -54,20 +54,23 @@ def send(
     version: int | None = None,
     door: Door = PAGE,
     mode: str = "",
+    temporary: bool = False,
 ) -> Sent:
-    """Asks a question, in a new conversation or at the leaf of one.
+    """Asks a question, in a new conversation (a `temporary` one goes by itself after some hours) or at the leaf of one.
 
     `mode`: the key of one of the model's modes; without one the conversation's, else the model's first.
     `version` is the conversation's version that the sender saw: another one is refused with `moved_on`.
     """
     _check_text(text)
     asked = ["send", str(conversation.uuid) if conversation else None, text, model.slug if model else None]
+    asked += ["temporary"] if temporary else []
 
     def plan(digest: str) -> Plan:
         chosen = _model(user, model, conversation, door)
         way = _mode(chosen, mode, conversation.mode if conversation else "")
         parent = _leaf(conversation) if conversation else None
-        home = conversation or Conversation(user=user, title=_first_words(text), model=chosen)
+        ends = retention.ends_of_temporary(clock.now()) if temporary and conversation is None else None
+        home = conversation or Conversation(user=user, title=_first_words(text), model=chosen, expires_at=ends)
         if version is not None and conversation and conversation.version != version:
             raise moved_on()
         return _with_question(

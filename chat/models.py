@@ -50,6 +50,9 @@ class Conversation(models.Model):
     finished_at = models.DateTimeField(null=True, editable=False)
     seen_at = models.DateTimeField(null=True, editable=False)
     deleted_at = models.DateTimeField(null=True, editable=False)
+    # A temporary one goes then. One that is `going` is being removed piece by piece and belongs to nobody any more.
+    expires_at = models.DateTimeField(null=True, editable=False)
+    going = models.BooleanField(default=False, editable=False)
 
     class Meta:
         verbose_name = _("conversation")
@@ -61,6 +64,8 @@ class Conversation(models.Model):
             ),
             models.Index(fields=["deleted_at"], condition=Q(deleted_at__isnull=False), name="conversation_purge"),
             models.Index(fields=["title_due_at"], condition=Q(title_state="pending"), name="conversation_title_due"),
+            models.Index(fields=["expires_at"], condition=Q(expires_at__isnull=False), name="conversation_expires"),
+            models.Index(fields=["id"], condition=Q(going=True), name="conversation_going"),
         )
 
     def __str__(self) -> str:

@@ -9,14 +9,13 @@ import datetime as dt
 import logging
 import re
 
-from django.conf import settings
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import clock
+from accounts import clock, legal_holds
 from accounts.models import User
 from accounts.prepared import execute
-from chat import endings, messages
+from chat import messages, removal
 from chat.messages import Refused
 from chat.models import ACTIVE, Conversation, Generation
 
@@ -67,6 +66,7 @@ def restore(user: User, *, conversation: Conversation) -> None:
 
 def delete_for_good(user: User, *, conversation: Conversation) -> None:
     """Deletes a conversation that rests in the bin, with everything in it. There is no way back."""
+    _refuse_if_held(user)
     row = _own(user, conversation).filter(deleted_at__isnull=False).first()
     if row is not None:
         _remove(row, now=clock.now())
@@ -74,34 +74,32 @@ def delete_for_good(user: User, *, conversation: Conversation) -> None:
 
 def empty(user: User) -> int:
     """Deletes all that rests in the person's bin for good; returns how many."""
-    return _remove_all(Conversation.objects.filter(user=user, deleted_at__isnull=False), now=clock.now())
-
-
-def purge(*, now: dt.datetime) -> int:
-    """Deletes for good what has rested in the bin for BIN_DAYS; returns how many. May run any number of times."""
-    over = now - dt.timedelta(days=settings.BIN_DAYS)
-    return _remove_all(Conversation.objects.filter(deleted_at__lte=over), now=now)
-
-
-def _remove_all(rows: QuerySet[Conversation], *, now: dt.datetime) -> int:
-    ids = list(rows.values_list("pk", flat=True))
+    _refuse_if_held(user)
+    rows = Conversation.objects.filter(user=user, deleted_at__isnull=False, going=False)
     done = 0
-    for pk in ids:  # a transaction each: nobody waits for a thousand of them
+    for pk in list(rows.values_list("pk", flat=True)):
         row = rows.filter(pk=pk).first()  # it may have been restored meanwhile
         if row is not None:
-            _remove(row, now=now)
+            _remove(row, now=clock.now())
             done += 1
     return done
 
 
 def _remove(conversation: Conversation, *, now: dt.datetime) -> None:
-    # A worker that still writes here loses the answer; its hold closes and what was used is counted.
-    for _attempt in range(3):  # it may go to a worker, or back to the queue, between the two looks
-        for generation in _active(conversation).select_related(*endings.LOADED):
-            endings.abandon(generation, state=Generation.State.CANCELLED, kind="", guard=Q(state__in=ACTIVE), now=now)
-    if _active(conversation).exists():
+    if not removal.stop(conversation, now=now):
         raise Refused(409, "busy", _("An answer is still being written in this conversation."))
-    conversation.delete()
+    free = removal.quiet(removal.unheld(Conversation.objects.filter(deleted_at__isnull=False)))
+    if removal.take(free, pk=conversation.pk, now=now):
+        removal.finish(conversation)
+
+
+def _refuse_if_held(user: User) -> None:
+    if legal_holds.is_held(user):
+        raise Refused(
+            409,
+            "held",
+            _("A legal hold covers your conversations: nothing is removed for good until it ends. The bin keeps them."),
+        )
 
 
 def _active(conversation: Conversation) -> QuerySet[Generation]:
@@ -109,4 +107,4 @@ def _active(conversation: Conversation) -> QuerySet[Generation]:
 
 
 def _own(user: User, conversation: Conversation) -> QuerySet[Conversation]:
-    return Conversation.objects.filter(user=user, pk=conversation.pk)
+    return Conversation.objects.filter(user=user, pk=conversation.pk, going=False)

@@ -72,7 +72,7 @@ def conversation_for(user: User, uuid: object) -> Conversation:
 
 def binned_for(user: User, uuid: object) -> Conversation:
     """A conversation in the person's own bin."""
-    rows = Conversation.objects.filter(user=user, uuid=_uuid(uuid), deleted_at__isnull=False)
+    rows = Conversation.objects.filter(user=user, uuid=_uuid(uuid), deleted_at__isnull=False, going=False)
     return _only(rows)
 
 
@@ -119,7 +119,7 @@ def conversation_list(user: User, *, cursor: str = "", limit: int = 40, full: bo
 
 def bin_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False) -> Listing:
     """The person's deleted conversations, the last deleted first. `full`: with their models and newest messages."""
-    rows = Conversation.objects.filter(user=user, deleted_at__isnull=False).order_by("-deleted_at", "-id")
+    rows = Conversation.objects.filter(user=user, deleted_at__isnull=False, going=False).order_by("-deleted_at", "-id")
     if position := _read_cursor(cursor):
         moment, number = position
         rows = rows.filter(deleted_at__lte=moment).exclude(deleted_at=moment, id__gte=number)

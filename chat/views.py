@@ -20,7 +20,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from accounts import house_rules
+from accounts import house_rules, notices
 from accounts.middleware import organisation_of
 from accounts.refusals import wants_json
 from chat import allowance, live, messages, organising, page, picker, queries, sent
@@ -118,6 +118,7 @@ def whole_page(
     if conversation is None:
         context |= {
             "greeting": page.greeting(user),
+            "told": notices.unread(user).exists(),
             "starters": page.starters(organisation_of(request)),
             "deleted": deleted(request),
         }

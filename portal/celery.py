@@ -19,7 +19,8 @@ PERIODS = {
     "portal.alerts": 30.0,
     "portal.check_holds": 300.0,
     "portal.clear_sessions": 86_400.0,
-    "portal.empty_bin": 86_400.0,
+    "portal.empty_bin": 900.0,
+    "portal.privacy": 60.0,
     "portal.verify_audit": 86_400.0,
     "portal.check_ledger": 86_400.0,
 }

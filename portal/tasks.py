@@ -10,8 +10,19 @@ from celery import shared_task
 from celery.signals import worker_init, worker_ready, worker_shutdown
 from django.contrib.sessions.models import Session
 
-from accounts import api_keys, audit_proof, clock, login_sessions, mail_sender, registration, tokens, tries
-from chat import organising, recovery
+from accounts import (
+    api_keys,
+    audit_proof,
+    clock,
+    erasing,
+    login_sessions,
+    mail_sender,
+    openings,
+    registration,
+    tokens,
+    tries,
+)
+from chat import recovery, retention
 from portal import alert_sending, alerts, schedule, watchman
 from usage import proof
 from usage import recovery as usage_recovery
@@ -74,8 +85,18 @@ def look_for_alerts() -> None:
 
 @shared_task(name="portal.empty_bin", ignore_result=True)
 def empty_bin() -> None:
-    """Conversations that have rested in the bin for long enough. What they used stays counted."""
-    schedule.run_if_due("portal.empty_bin", work=lambda: organising.purge(now=clock.now()))
+    """Conversations whose time is over: in the bin, temporary ones, by the rules of retention. What they used stays counted."""
+    schedule.run_if_due("portal.empty_bin", work=lambda: retention.sweep(now=clock.now()))
+
+
+@shared_task(name="portal.privacy", ignore_result=True)
+def privacy() -> None:
+    """Tells people of looks whose notice was delayed, and carries on erasing what was begun."""
+
+    def work() -> dict[str, int]:
+        return {"told": openings.tell_due(), "erased": erasing.carry_all_on()}
+
+    schedule.run_if_due("portal.privacy", work=work)
 
 
 @shared_task(name="portal.verify_audit", ignore_result=True)

@@ -7,7 +7,7 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 from accounts import brand_views, sso_urls
-from chat import live_view, look
+from chat import live_view, look, privacy_urls
 from portal import alert_urls, desk, health, metrics, setup, views
 from usage import call_urls
 
@@ -26,6 +26,7 @@ urlpatterns = [
     path("me/team/<uuid:team>/calls/", include((call_urls.team, "team_calls"))),
     path("me/team/<uuid:uuid>/desk/", desk.team_desk, name="team_desk"),
     path("me/team/<uuid:uuid>/desk/<slug:what>.csv", desk.team_export, name="team_desk_export"),
+    path("me/privacy/", include(privacy_urls.mine)),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/desk/", desk.desk, name="desk"),
@@ -36,6 +37,8 @@ urlpatterns = [
     path("setup/limits/", include("usage.limit_urls")),
     path("setup/alerts/", include(alert_urls)),
     path("setup/calls/", include((call_urls.staff, "calls"))),
+    path("setup/openings/", include("chat.opened_urls")),
+    path("setup/privacy/", include(privacy_urls.setup)),
     path("setup/", include((sso_urls.setup, "setup_company"))),
     path("setup/keys/", include("accounts.api_keys_setup_urls")),
     path("setup/", include("accounts.setup_urls")),

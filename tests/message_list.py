@@ -174,6 +174,8 @@ def of_the_box() -> Iterator[Message]:
     moved = "This conversation was continued elsewhere. Here is the newest state; your text is still in the box."
     yield plain("a stale tab sends", moved, kept=KEPT)
     yield plain("an answer is running", "An answer is still being written in this conversation.", kept=KEPT)
+    held = "A legal hold covers your conversations: nothing is removed for good until it ends. The bin keeps them."
+    yield plain("the bin is emptied under a legal hold", held, kept=NOTHING)
     yield plain("nothing written", "Write a question first.", kept=NOTHING)
     yield plain("too long", "The question is too long: at most %d characters.", kept=KEPT)
     yield plain("unstorable", "The text has characters that can't be stored.", kept=KEPT)

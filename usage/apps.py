@@ -12,6 +12,7 @@ class UsageConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts import people_rights
+        from usage import personal_own
 
         names = tuple(f"usage.{action}_quota" for action in ("view", "add", "change"))
         people_rights.register(people_rights.Bundle("limits", _("Set limits and answer requests for more"), names))
@@ -19,3 +20,4 @@ class UsageConfig(AppConfig):
         people_rights.register(people_rights.Bundle("desk", _("See the desk"), ("usage.view_rollup",)))
         seen = people_rights.Bundle("desk_people", _("See there what each person uses"), ("usage.view_personday",))
         people_rights.register(seen)
+        personal_own.register()

@@ -6,7 +6,18 @@ from accounts.models.audit import AuditEvent
 from accounts.models.credentials import ApiKey, LoginSession, RefreshToken
 from accounts.models.entry import Invitation, OneTimeLink, Registration
 from accounts.models.mail import Mail
-from accounts.models.people import Membership, Organisation, SecondFactor, Team, Theme, UsageShown, User, UserManager
+from accounts.models.people import (
+    LooksTold,
+    Membership,
+    Organisation,
+    SecondFactor,
+    Team,
+    Theme,
+    UsageShown,
+    User,
+    UserManager,
+)
+from accounts.models.privacy import Erasure, HeldPerson, LegalHold, Opening
 from accounts.models.site import Announcement, AnnouncementRead, Logo, RulesAgreement, RulesVersion
 from accounts.models.sso import SsoConnection, SsoLogout, SsoTeam
 from accounts.models.tries import Notice, Tries
@@ -16,13 +27,18 @@ __all__ = [
     "AnnouncementRead",
     "ApiKey",
     "AuditEvent",
+    "Erasure",
+    "HeldPerson",
     "Invitation",
+    "LegalHold",
     "LoginSession",
     "Logo",
+    "LooksTold",
     "Mail",
     "Membership",
     "Notice",
     "OneTimeLink",
+    "Opening",
     "Organisation",
     "RefreshToken",
     "Registration",

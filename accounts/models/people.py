@@ -37,6 +37,14 @@ class UsageShown(models.TextChoices):
     SHARE = "share", _("a share of 100 %")
 
 
+class LooksTold(models.TextChoices):
+    """When somebody is told that her conversations were opened."""
+
+    NOW = "now", _("at once")
+    LATER = "later", _("some days later")
+    NEVER = "never", _("never")
+
+
 class Organisation(models.Model):
     """The one company that this installation serves: exactly one row, made by the first migration."""
 
@@ -91,10 +99,19 @@ class Organisation(models.Model):
     maintenance_note = models.CharField(_("note"), max_length=300, blank=True, default="", editable=False)
     # When the last announcement ends: past that nobody looks for one.
     announced_until = models.DateTimeField(null=True, editable=False)
+    # What is kept, and who is told of looks: changed on pages of their own (accounts.retention, accounts.openings).
+    retention_days = models.PositiveIntegerField(_("days conversations are kept"), null=True, editable=False)
+    temporary_hours = models.PositiveIntegerField(_("hours a temporary chat lives"), default=24, editable=False)
+    looks_told = models.CharField(
+        _("who was looked at is told"), max_length=8, choices=LooksTold.choices, default=LooksTold.NOW, editable=False
+    )
+    looks_told_days = models.PositiveSmallIntegerField(_("days until then"), default=7, editable=False)
+    looks_by_two = models.BooleanField(_("a second person must agree to a look"), default=False, editable=False)
 
     class Meta:
         verbose_name = _("organisation")
         verbose_name_plural = _("organisation")
+        permissions = (("manage_privacy", "Can set what is kept, set legal holds, export and erase people"),)
         constraints = (models.CheckConstraint(condition=models.Q(pk=1), name="organisation_is_one"),)
 
     def __str__(self) -> str:
@@ -171,6 +188,8 @@ class User(AbstractBaseUser, PermissionsMixin):
         max_length=64, blank=True, editable=False, help_text=_("SHA-256 of the house rules this person agreed to.")
     )
     is_staff = models.BooleanField(_("may open the administration"), default=False)
+    # No permission of Django's, because those are all an administrator's by being one. Given by somebody else (accounts.openings).
+    may_open_chats = models.BooleanField(_("may open conversations with a reason"), default=False, editable=False)
     # Whose group made her staff; empty: an administrator did.
     staff_by = models.ForeignKey(
         "accounts.SsoConnection", models.SET_NULL, null=True, blank=True, editable=False, related_name="+"
@@ -226,6 +245,12 @@ class Team(models.Model):
     name = models.CharField(_("name"), max_length=120, unique=True)
     cost_centre = models.CharField(_("cost centre"), max_length=64, blank=True)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
+    retention_days = models.PositiveIntegerField(
+        _("days conversations are kept"),
+        null=True,
+        editable=False,
+        help_text=_("Empty: as the organisation; 0: for ever."),
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

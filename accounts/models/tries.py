@@ -32,6 +32,7 @@ class Notice(models.Model):
     class Kind(models.TextChoices):
         FACTOR_RESET = "factor_reset", _("The second factor was removed.")
         LINK_MADE = "link_made", _("A link to choose a new password was made.")
+        CHATS_OPENED = "chats_opened", _("Conversations were opened.")
 
     user = models.ForeignKey(User, models.CASCADE, related_name="notices")
     kind = models.CharField(max_length=16, choices=Kind.choices)

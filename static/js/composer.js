@@ -187,7 +187,8 @@ export class Composer {
   place() {
     const version = form.elements.version.value;
     const conversation = form.elements.conversation.value;
-    return conversation ? { conversation, version: version === "" ? null : Number(version) } : {};
+    if (!conversation) return form.elements.temporary?.checked ? { temporary: "1" } : {};
+    return { conversation, version: version === "" ? null : Number(version) };
   }
 
   // While nobody answers, the words may be changed: then it is another send.
@@ -204,6 +205,7 @@ export class Composer {
       this.draft.clear();
     }
     form.elements.conversation.value = accepted.conversation_id;
+    this.settled();
     if (edits) this.stopEditing();
     else this.draft.move(accepted.conversation_id);
     box.placeholder = words.further;
@@ -211,6 +213,13 @@ export class Composer {
     this.onSent(accepted, edits);
     this.showNext();
     this.grow();
+  }
+
+  // Whether a chat is temporary is said once, at its beginning.
+  settled() {
+    const temporary = form.elements.temporary;
+    if (temporary?.checked) temporary.disabled = true;
+    else document.getElementById("temporary")?.remove();
   }
 
   stopEditing() {

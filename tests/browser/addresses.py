@@ -36,6 +36,7 @@ NO_PAGES: dict[str, str] = {
     "metrics": "for monitors",
     "brand_sheet": "a style sheet",
     "brand_logo": "a picture",
+    "keeping:receipt_file": "a file",
     "health_live": "for monitors",
     "health_ready": "for monitors",
 }

@@ -8,7 +8,7 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import tour_calls, tour_company, tour_keys, tour_money, tour_people, tour_sign_in
+from tests.browser import tour_calls, tour_company, tour_keys, tour_money, tour_people, tour_privacy, tour_sign_in
 from tests.processes import PASSWORD, Person, Site
 
 Theme = Literal["light", "dark"]
@@ -146,6 +146,7 @@ class Tour:
             | tour_keys.pages(self, language)
             | money
             | tour_calls.pages(self, language, team=team)
+            | tour_privacy.pages(self, language)
         )
 
     def open(self, browser: Browser, name: str, *, url: str, language: str) -> Page:
@@ -163,9 +164,9 @@ class Tour:
         context = browser.new_context(locale="zh-CN" if language.startswith("zh") else "en-US")
         context.set_default_timeout(15_000)
         if name not in DOORS:
-            who = (tour_sign_in.WHO | tour_people.WHO | tour_company.WHO | tour_keys.WHO).get(name) or (
-                "admin" if name.startswith("setup") else "person"
-            )
+            who = (tour_sign_in.WHO | tour_people.WHO | tour_company.WHO | tour_keys.WHO | tour_privacy.WHO).get(
+                name
+            ) or ("admin" if name.startswith("setup") else "person")
             base = "/".join(url.split("/", 3)[:3])
             known = self.cookies[who, language].items()
             context.add_cookies([{"name": key, "value": value, "url": base} for key, value in known])

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
-from chat import messages, organising, queries, recovery
+from chat import messages, organising, queries, recovery, retention
 from chat.models import Conversation, Delta, Generation, Message
 from portal import tasks
 from tests.chat import scene
@@ -245,7 +245,7 @@ def test_the_purge_takes_what_rested_long_enough_and_leaves_what_was_used(ada: U
     assert len(calls) == 4
     assert sorted(Reservation.objects.values_list("request_id", "state")) == holds
     settings.BIN_DAYS = 7
-    assert organising.purge(now=timezone.now()) == 1
+    assert retention.sweep(now=timezone.now())["bin"] == 1
 
 
 def test_what_still_runs_when_it_is_deleted_for_good_is_ended_and_counted(ada: User) -> None:

@@ -49,6 +49,9 @@ PLANTED: dict[str, frozenset[str]] = {
     ),
     "accounts.SsoTeam": frozenset({"group"}),
     "accounts.Notice": frozenset({"by"}),
+    "accounts.Opening": frozenset({"reason"}),
+    "accounts.LegalHold": frozenset({"reason", "team_name"}),
+    "accounts.Erasure": frozenset({"by_name"}),
     "providers.Provider": frozenset({"name", "base_url", "proxy"}),
     "providers.LanguageModel": frozenset({"name", "description", "slug"}),
     "providers.ModelRoute": frozenset({"upstream_name"}),
@@ -109,7 +112,8 @@ KEPT: dict[str, str] = {
     "host": "this machine's name, never shown",
     "sso_session": "compared, never shown",
     **dict.fromkeys(
-        ("digest", "session_digest", "request_hash", "hash", "previous", "personal", "target_personal"), "a digest"
+        ("digest", "session_digest", "request_hash", "hash", "event_hash", "previous", "personal", "target_personal"),
+        "a digest",
     ),
     **dict.fromkeys(("salt", "target_salt"), "made here"),
 }

@@ -25,6 +25,7 @@ from tests.security.policies import (
     api,
 )
 from tests.security.routes_operations import OPERATIONS
+from tests.security.routes_privacy import PRIVACY
 
 WAITING = {"/live/", "/health/live"}
 """What portal.asgi answers by itself, before Django. The poll's callers are in test_waiting_routes.py."""
@@ -87,6 +88,8 @@ ONESELF = (
         READ,
         "me/team/ me/team/<uuid:uuid>/ me/team/<uuid:uuid>/desk/ me/team/<uuid:uuid>/desk/<slug:what>.csv",
     ),
+    Group(SIGNED_IN, READ, "me/privacy/"),
+    Group(SIGNED_IN, WRITE, "me/privacy/export/", confirmed=True),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
     Group(Policy(DOOR, DOOR, DOOR, DOOR, DOOR, DOOR), WRITE, "me/sign-ins/end/"),
     Group(SIGNED_IN, FORM, "accounts/password/change/", loose=True, always=True),
@@ -392,7 +395,7 @@ PLAIN = (
     Group(Policy(DOOR, DOOR, DOOR, DOOR, NONE, IN), READ, "admin/^(?P<app_label>accounts|providers)/$", loose=True),
 )
 TABLE: tuple[Group, ...] = (
-    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *COLLEAGUES, *PROGRAMMING, *PLAIN, *OPERATIONS,
+    *OPEN, *CONVERSATION, *ONESELF, *ADMINISTRATION, *PRIVACY, *COLLEAGUES, *PROGRAMMING, *PLAIN, *OPERATIONS,
 )  # fmt: skip
 BODIES: dict[str, tuple[str, str]] = {
     **dict.fromkeys(

@@ -38,11 +38,13 @@ CHANGING = sorted(
 )
 KINDS = ("application/x-www-form-urlencoded", "text/plain", "application/json", "multipart/form-data; boundary=x")
 TOKEN = "a" * 32
-# What a GET writes all the same: that somebody came back from the company with nothing, that codes and notices were shown.
+# What a GET writes all the same: that somebody came back from the company with nothing, that codes and notices were shown, that
+# somebody read what is another's.
 WRITTEN_BY_LOOKING = {
     ("accounts/company/<slug:slug>/callback/", "accounts_auditevent"),
     ("accounts/second-factor/codes/", "mfa_authenticator"),
     ("me/notices/", "accounts_notice"),
+    ("setup/openings/<uuid:uuid>/<uuid:number>/", "accounts_auditevent"),
 }
 
 
@@ -92,6 +94,7 @@ def test_a_statement_that_writes_is_seen(world: World) -> None:
         "accounts_membership",
         "accounts_invitation",
         "accounts_ssoteam",
+        "accounts_legalhold",
         "providers_languagemodel_teams",
         "providers_languagemodel_denied_teams",
     }

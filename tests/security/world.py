@@ -23,12 +23,15 @@ from accounts.invitations import digest_of
 from accounts.models import (
     Announcement,
     ApiKey,
+    Erasure,
     Invitation,
+    LegalHold,
     LoginSession,
     Logo,
     Mail,
     Membership,
     OneTimeLink,
+    Opening,
     Organisation,
     Registration,
     RulesVersion,
@@ -63,6 +66,7 @@ class World:
         self._make_models()
         self._make_people()
         self._make_chat()
+        self._make_looks()
         self._make_call()
         self._make_words()
         self._make_credentials()
@@ -139,6 +143,29 @@ class World:
         Organisation.objects.update(announced_until=late, logo=self.logo.digest)
         RulesVersion.objects.create(digest="b" * 64, text="Be kind.")
 
+    def _make_looks(self) -> None:
+        """The administrator was given the right and looks into the owner's conversations; somebody else has asked to."""
+        User.objects.filter(pk=self.administrator.pk).update(may_open_chats=True)
+        self.administrator.refresh_from_db()
+        now = timezone.now()
+        span = {
+            "person": self.owner,
+            "since": now - dt.timedelta(days=1),
+            "until": now + dt.timedelta(days=1),
+            "minutes": 60,
+        }
+        look = {
+            "asked_at": now,
+            "opened_at": now,
+            "ends_at": now + dt.timedelta(hours=1),
+            "reason": "A reason of some length",
+        }
+        self.opening = Opening.objects.create(reader=self.administrator, **span, **look)
+        other = User.objects.create(email="holder@example.com", is_staff=True, may_open_chats=True)
+        self.asked = Opening.objects.create(reader=other, by_two=True, asked_at=now, reason="Another one", **span)
+        self.hold = LegalHold.objects.create(team=self.other_team, team_name="Other team", reason="Case", set_at=now)
+        self.erasure = Erasure.objects.create(person=uuid.uuid4(), started_at=now, finished_at=now)
+
     def _make_call(self) -> None:
         now = clock.now()
         hold = making.reserve(making.hold(self.teammate), now=clock.now())
@@ -213,6 +240,16 @@ class World:
         query = f"?for={self.program.uuid}" if route == "setup/keys/new/" else ""
         return "/" + filled.replace("^", "").rstrip("$") + query
 
+    def _private(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Of looks, holds, people to erase and receipts."""
+        return [
+            ("setup/openings/<uuid:uuid>/agree/", (self.asked.uuid,)),
+            ("setup/openings/", (self.opening.uuid, self.sent.conversation.uuid)),
+            ("setup/privacy/holds/", (self.hold.uuid,)),
+            ("setup/privacy/people/", (self.gone.uuid,)),
+            ("setup/privacy/erasures/", (self.erasure.uuid,)),
+        ]
+
     def _fillings(self) -> list[tuple[str, tuple[Any, ...]]]:
         """By the beginning of a route, the longer ones first: what stands for its placeholders."""
         sent, person, provider = self.sent, self.stranger, self.provider
@@ -243,6 +280,7 @@ class World:
             ("setup/calls/", (self.call.request_id,)),
             ("me/sign-ins/", (self.login_session.uuid,)),
             ("me/usage/ask/", (self.quota.uuid,)),
+            *self._private(),
             ("setup/limits/requests/", (self.request_for_more.uuid,)),
             ("setup/limits/people/", (self.owner.uuid,)),
             ("setup/limits/calls/", (self.entry.uuid,)),

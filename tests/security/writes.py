@@ -280,7 +280,8 @@ PEOPLE = (
           "accounts.OneTimeLink: used_at; mfa.Authenticator: -", "owner program key login_session browser membership"),
     Write("setup/people/<uuid:uuid>/reactivate/", {}, idle=True),
     Write("setup/people/<uuid:uuid>/approve/", {"do": "approve"}, idle=True),
-    Write("setup/people/<uuid:uuid>/teams/", {"team": "{w.other_team.uuid}", "role": "manager"}, "accounts.Membership: +"),
+    Write("setup/people/<uuid:uuid>/teams/", {"team": "{w.other_team.uuid}", "role": "manager"},
+          "accounts.Membership: +; accounts.HeldPerson: +"),
     Write("setup/people/<uuid:uuid>/teams/<uuid:team>/", {"do": "leave"}, "accounts.Membership: -"),
     Write("setup/programs/", {"name": "Robot", "owner": "{w.owner.email}"}, "accounts.User: +"),
     Write("setup/programs/<uuid:uuid>/change/", {"name": "Robot", "owner": "{w.teammate.email}"},
@@ -323,7 +324,26 @@ API = (
     Write("api/v1/keys/<uuid:uuid>/roll/", {"keep_hours": 1}, "accounts.ApiKey: + successor_id expires_at", "key",
           json=True, strict=True),
 )  # fmt: skip
-WRITES = (*CHAT, *ONESELF, *DOORS, *MODELS, *PRICES, *LIMITS, *COMPANY, *ORGANISATION, *PEOPLE, *API)
+_REASON = "A reason that is long enough to be one."
+PRIVACY = (
+    Write("me/privacy/export/", {}, idle=True),
+    Write("setup/openings/", {"person": "{w.teammate.email}", "reason": _REASON, "since": "2026-01-01", "until": "2026-01-31",
+          "minutes": "60"}, "accounts.Opening: +; accounts.Notice: +"),
+    Write("setup/openings/<uuid:uuid>/end/", {}, "accounts.Opening: ended_at", "opening"),
+    Write("setup/openings/<uuid:uuid>/export/", {}, idle=True),
+    Write("setup/openings/<uuid:uuid>/agree/", {}, "accounts.Opening: opened_at ends_at second_id told_at; accounts.Notice: +", "asked"),
+    Write("setup/people/<uuid:number>/opening-right/", {"right": "on"}, idle=True),
+    Write("setup/privacy/rules/", {"do": "save", "organisation": "30", "temporary_hours": "48"},
+          "accounts.Organisation: retention_days temporary_hours", "organisation"),
+    Write("setup/privacy/looks/", {"looks_told": "later", "looks_told_days": "3"},
+          "accounts.Organisation: looks_told looks_told_days looks_by_two", "organisation"),
+    Write("setup/privacy/holds/", {"person": "", "team": "{w.team.uuid}", "reason": "A case of Monday"},
+          "accounts.LegalHold: +; accounts.HeldPerson: +"),
+    Write("setup/privacy/holds/<uuid:uuid>/end/", {}, "accounts.LegalHold: ended_at", "hold"),
+    Write("setup/privacy/people/<uuid:uuid>/", {"do": "export"}, idle=True),
+    Write("setup/privacy/erasures/<uuid:uuid>/", {}, idle=True),
+)  # fmt: skip
+WRITES = (*PRIVACY, *CHAT, *ONESELF, *DOORS, *MODELS, *PRICES, *LIMITS, *COMPANY, *ORGANISATION, *PEOPLE, *API)
 PLAIN = {
     "accounts/user": "accounts.User: email name language time_zone password_expired session_version;"
     "accounts.User_user_permissions: + -; accounts.Membership: + - team_id role is_primary",

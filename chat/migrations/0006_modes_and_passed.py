@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('chat', '0004_generation_in_hand'),
+        ('chat', '0005_temporary_and_going'),
     ]
 
     operations = [

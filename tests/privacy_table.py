@@ -1,0 +1,209 @@
+"""Every column of the database: gone with its row, blanked when a person is erased, or kept with a reason. Data only.
+
+A column that is new is written down here, or tests/chat/test_erasing.py fails. docs/privacy.md says the same in words.
+"""
+
+from __future__ import annotations
+
+ROWS_GO = frozenset(
+    {
+        "account.EmailAddress",
+        "account.EmailConfirmation",
+        "accounts.ApiKey",
+        "accounts.HeldPerson",
+        "accounts.Invitation",
+        "accounts.LoginSession",
+        "accounts.Mail",
+        "accounts.Membership",
+        "accounts.Notice",
+        "accounts.OneTimeLink",
+        "accounts.Opening",
+        "accounts.RefreshToken",
+        "accounts.Registration",
+        "accounts.User_groups",
+        "accounts.User_user_permissions",
+        "axes.AccessAttempt",
+        "axes.AccessAttemptExpiration",
+        "axes.AccessFailureLog",
+        "axes.AccessLog",
+        "chat.Conversation",
+        "chat.Delta",
+        "chat.Generation",
+        "chat.Message",
+        "mfa.Authenticator",
+        "sessions.Session",
+        "socialaccount.SocialAccount",
+        "socialaccount.SocialToken",
+    }
+)
+"""Tables of which a person's rows are deleted, whatever columns they have."""
+BLANKED: dict[str, str] = {
+    "accounts.AuditEvent": "actor_name target_name private address device salt target_salt",
+    "accounts.Erasure": "by_name",
+    "accounts.User": (
+        "password last_login is_superuser email name language time_zone session_version theme default_model "
+        "owner awaits_approval is_active deactivated_at sso_at house_rules_read is_staff may_open_chats "
+        "staff_by"
+    ),
+    "admin.LogEntry": "object_repr change_message",
+    "usage.Invocation": "person person_name key",
+    "usage.LedgerEntry": "person person_name key",
+    "usage.Quota": "subject_name enabled removed_at",
+    "usage.QuotaGrant": "reason",
+    "usage.QuotaRequest": "person_name reason answer state decided_at",
+    "usage.Reservation": "person key",
+}
+"""Columns that lose what they say about the person; the row stays."""
+KEPT: dict[str, tuple[str, str]] = {
+    "accounts.AuditEvent": (
+        "the chain has to prove; a number, the deed, digests",
+        "id number uuid at action actor_kind actor target_kind target concerns changes request_id personal "
+        "target_personal previous hash",
+    ),
+    "accounts.Erasure": (
+        "the receipt: a number and counts",
+        "id uuid person by planned erased started_at finished_at busy_until event event_hash",
+    ),
+    "accounts.LegalHold": (
+        "why something had to be kept; names nobody by itself",
+        "id uuid team team_name reason set_by set_at ended_at",
+    ),
+    "accounts.Organisation": (
+        "the organisation's own",
+        "id uuid name time_zone language instructions house_rules starters contact currency usage_shown "
+        "open_domains second_factor sso_only sso_days retention_days temporary_hours looks_told "
+        "looks_told_days looks_by_two",
+    ),
+    "accounts.SsoConnection": (
+        "how people come in through the company; nobody's",
+        "id uuid kind slug name server_url client_id secret secret_tail agent_id scopes group_claim "
+        "staff_group staff_bundles email_domains makes_people is_enabled created_at",
+    ),
+    "accounts.SsoLogout": (
+        "how people come in through the company; nobody's",
+        "id connection digest expires_at",
+    ),
+    "accounts.SsoTeam": (
+        "how people come in through the company; nobody's",
+        "id connection group team role",
+    ),
+    "accounts.Team": (
+        "the organisation's own",
+        "id uuid name cost_centre retention_days created_at",
+    ),
+    "accounts.Tries": (
+        "a digest and a count, gone within a day",
+        "key count ends",
+    ),
+    "accounts.User": (
+        "counters and the chain hang on the number of the row; nothing here says who it was",
+        "id uuid password_expired is_service date_joined",
+    ),
+    "admin.LogEntry": (
+        "that a row was changed, by which number",
+        "id action_time user content_type object_id action_flag",
+    ),
+    "auth.Group": (
+        "a library's own; nobody's",
+        "id name",
+    ),
+    "auth.Group_permissions": (
+        "a library's own; nobody's",
+        "id group permission",
+    ),
+    "auth.Permission": (
+        "a library's own; nobody's",
+        "id name content_type codename",
+    ),
+    "chat.WorkerHeartbeat": (
+        "a process",
+        "uuid host pid places running stopping started_at beat_at",
+    ),
+    "contenttypes.ContentType": (
+        "a library's own; nobody's",
+        "id app_label model",
+    ),
+    "portal.PeriodicJob": (
+        "the schedule's own",
+        "name last_run_at",
+    ),
+    "providers.LanguageModel": (
+        "what answers and what it costs; nobody's",
+        "id uuid slug name description kind enabled for_all position context_window max_output_tokens "
+        "answer_tokens first_byte_s created_at",
+    ),
+    "providers.LanguageModel_teams": (
+        "what answers and what it costs; nobody's",
+        "id languagemodel team",
+    ),
+    "providers.ModelRoute": (
+        "what answers and what it costs; nobody's",
+        "id model provider upstream_name position enabled",
+    ),
+    "providers.Price": (
+        "what answers and what it costs; nobody's",
+        "id uuid effective_from created_at model provider currency origin input_micro cached_input_micro "
+        "output_micro reasoning_micro per_call_micro per_image_micro per_audio_minute_micro",
+    ),
+    "providers.Provider": (
+        "what answers and what it costs; nobody's",
+        "id uuid name source base_url key key_hint next_key next_key_hint proxy dialect enabled "
+        "max_concurrency created_at",
+    ),
+    "providers.ProviderState": (
+        "what answers and what it costs; nobody's",
+        "provider circuit failures openings reason opened_at retry_at",
+    ),
+    "socialaccount.SocialApp": (
+        "how people come in through the company; nobody's",
+        "id provider provider_id name client_id secret key settings",
+    ),
+    "usage.ExchangeRate": (
+        "what answers and what it costs; nobody's",
+        "id uuid effective_from created_at currency into rate_micro",
+    ),
+    "usage.Invocation": (
+        "figures of the installation, without whom they are of",
+        "id request_id source team team_name provider provider_name model model_name created_at finished_at "
+        "queue_ms ttft_ms duration_ms outcome error_kind attempts tries input_tokens cached_tokens "
+        "output_tokens reasoning_tokens estimated price currency cost_micro organisation_currency "
+        "organisation_cost_micro rate_micro",
+    ),
+    "usage.LedgerEntry": (
+        "bills: what was used, by which team and model, and by whom it was corrected, as a number",
+        "id uuid request_id attempt kind reserved_at at source team team_name provider provider_name model "
+        "model_name outcome requests input_tokens cached_tokens output_tokens reasoning_tokens estimated "
+        "clamped overrun price currency cost_micro organisation_currency organisation_cost_micro rate_micro "
+        "reason by",
+    ),
+    "usage.Quota": (
+        "the rule, removed; counters hang on it",
+        "id uuid scope subject unit period of_models models_key amount at_limit switch_to created_at changed_at",
+    ),
+    "usage.QuotaGrant": (
+        "the amount; counters hang on it",
+        "id uuid quota subject amount starts_at until granted_by created_at",
+    ),
+    "usage.QuotaNotice": (
+        "counters: a number and an amount",
+        "id period percent at",
+    ),
+    "usage.QuotaPeriod": (
+        "counters: a number and an amount",
+        "id quota subject starts_at ends_at opening used held cap",
+    ),
+    "usage.QuotaRequest": (
+        "that there was a request, of which number",
+        "id uuid quota person amount grant decided_by created_at",
+    ),
+    "usage.Reservation": (
+        "what proves the counters",
+        "id request_id source team model state tokens input_tokens output_tokens cost_micro lines "
+        "created_at closed_at lease_expires_at dispatched_at estimate",
+    ),
+    "usage.ReservationLine": (
+        "what proves the counters",
+        "id reservation period amount used",
+    ),
+}
+"""By table: why, and the columns."""
