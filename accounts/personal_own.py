@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import audit, clock, openings, session_store
 from accounts.models import (
+    AnnouncementRead,
     ApiKey,
     AuditEvent,
     Erasure,
@@ -30,6 +31,7 @@ from accounts.models import (
     OneTimeLink,
     Opening,
     Registration,
+    RulesAgreement,
     User,
 )
 from accounts.personal import Part, Rows
@@ -204,6 +206,13 @@ def _register_ways_in() -> None:
         _by_email(AccessAttempt, "username"), _by_email(AccessLog, "username"), _by_email(AccessFailureLog, "username"),
     )  # fmt: skip
     register_part(Part("doors", _("Links, invitations, notices and counted tries"), *deleting(*doors)))
+    agreed = _of(RulesAgreement)
+    rows = rows_of(agreed, "digest", "at")
+    register_part(
+        Part(
+            "words", _("House rules agreed to, announcements read"), *deleting(agreed, _of(AnnouncementRead)), rows=rows
+        )
+    )
     letters = _by_email(Mail, "to")
     register_part(
         Part(

@@ -6,6 +6,8 @@ The verbs are the pages' own (chat.messages). Decides nothing that they decide.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -17,10 +19,12 @@ from accounts import clock, house_rules
 from accounts.authentication import Principal
 from accounts.models import Organisation
 from api import errors, shapes
+from api.credentials import principal_of
 from api.resource import Body
-from chat import queries
+from chat import queries, turned_away
 from chat.doors import Door
 from chat.messages import Sent, new_client_id
+from chat.refusals import Refused
 from chat.watch import watcher
 from providers import access
 from providers.models import LanguageModel
@@ -57,7 +61,7 @@ def model_of(principal: Principal, slug: str | None) -> LanguageModel | None:
         return None
     found = access.model_for(principal.user(), slug)
     if found is None or (principal.model_names is not None and found.slug not in principal.model_names):
-        raise errors.Problem(422, "no_model", _("No such model is available to you."))
+        raise Refused(422, "no_model", _("No such model is available to you."))
     return found
 
 
@@ -69,6 +73,17 @@ def client_id_of(request: Request) -> str:
     if not 1 <= len(given) <= LONGEST_KEY:
         raise errors.Problem(400, "bad_idempotency_key", _("Idempotency-Key must have 1 to 200 characters."))
     return f"api:{hashlib.sha256(given.encode('latin-1', 'replace')).hexdigest()[:56]}"
+
+
+@contextmanager
+def answered_for(request: Request, *, door: Door, model: str | None) -> Iterator[None]:
+    """A question that is refused within stands in the log of calls, under the id that its asker is told."""
+    try:
+        yield
+    except Refused as refused:
+        mine = vars(request._request)["request_id"]
+        turned_away.note(principal_of(request).user(), refused, request_id=mine, model=model, door=door)
+        raise
 
 
 def accepted(request: Request, sent: Sent, *, wait: float = 0.0) -> Response:

@@ -149,7 +149,8 @@ def _carried_out(
         _read_the_rules(request)
         sent = verb(asked)
     except messages.Refused as refused:
-        turned_away.note(request, refused, model=asked.model)
+        mine = vars(request)["request_id"]
+        turned_away.note(page.person(request), refused, request_id=mine, model=asked.model)
         if wants_json(request) or request.content_type == "application/json":
             refused.extra |= allowance.told(refused, request=request, model=_named(request, asked, home=home))
             return refusal(request, refused)

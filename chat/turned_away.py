@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.http import HttpRequest
-
 from accounts import clock
-from accounts.models import Membership
-from chat import page
+from accounts.models import Membership, User
+from chat.doors import PAGE, Door
 from chat.refusals import Refused
 from providers.models import LanguageModel
 from usage import call_lines
@@ -19,18 +17,19 @@ from usage import call_lines
 CODES = ("limit_reached", "no_price", "prompt_too_large", "no_model")
 
 
-def note(request: HttpRequest, refused: Refused, *, model: str) -> None:
+def note(user: User, refused: Refused, *, request_id: str, model: str | None, door: Door = PAGE) -> None:
     """Writes the row. `model` is the word for the model that was asked for, if one was."""
     if refused.code not in CODES:
         return
-    user = page.person(request)
     pays = Membership.objects.filter(user=user, is_primary=True).values_list("team__uuid", "team__name").first()
     named = LanguageModel.objects.filter(slug=model).values_list("uuid", "name").first() if model else None
     call_lines.refuse(
-        UUID(vars(request)["request_id"]),
+        UUID(request_id),
         why=refused.code,
         person=(user.uuid, user.get_full_name()),
         team=pays or (None, ""),
         model=named or (None, ""),
         now=clock.now(),
+        source=door.source,
+        key=door.key,
     )

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 ROWS_GO = frozenset(
     {
+        "accounts.RulesAgreement",
+        "accounts.AnnouncementRead",
         "account.EmailAddress",
         "account.EmailConfirmation",
         "accounts.ApiKey",
@@ -48,6 +50,7 @@ BLANKED: dict[str, str] = {
     "admin.LogEntry": "object_repr change_message",
     "usage.Invocation": "person person_name key",
     "usage.LedgerEntry": "person person_name key",
+    "usage.PersonDay": "person key",
     "usage.Quota": "subject_name enabled removed_at",
     "usage.QuotaGrant": "reason",
     "usage.QuotaRequest": "person_name reason answer state decided_at",
@@ -72,7 +75,9 @@ KEPT: dict[str, tuple[str, str]] = {
         "the organisation's own",
         "id uuid name time_zone language instructions house_rules starters contact currency usage_shown "
         "open_domains second_factor sso_only sso_days retention_days temporary_hours looks_told "
-        "looks_told_days looks_by_two",
+        "looks_told_days looks_by_two"
+        " accent accent_dark logo maintenance_since maintenance_until maintenance_note"
+        " announced_until",
     ),
     "accounts.SsoConnection": (
         "how people come in through the company; nobody's",
@@ -130,7 +135,8 @@ KEPT: dict[str, tuple[str, str]] = {
     "providers.LanguageModel": (
         "what answers and what it costs; nobody's",
         "id uuid slug name description kind enabled for_all position context_window max_output_tokens "
-        "answer_tokens first_byte_s created_at",
+        "answer_tokens first_byte_s created_at"
+        " body modes",
     ),
     "providers.LanguageModel_teams": (
         "what answers and what it costs; nobody's",
@@ -204,6 +210,76 @@ KEPT: dict[str, tuple[str, str]] = {
     "usage.ReservationLine": (
         "what proves the counters",
         "id reservation period amount used",
+    ),
+    "accounts.Announcement": (
+        "the organisation's own words to everybody",
+        "id uuid text level starts_at ends_at created_at",
+    ),
+    "accounts.Logo": (
+        "the organisation's own picture",
+        "id digest data width height",
+    ),
+    "accounts.RulesVersion": (
+        "the organisation's own words",
+        "id digest text since",
+    ),
+    "portal.Alert": (
+        "what was not well; nobody's",
+        "id uuid kind subject subject_name facts opened_at seen_at told_at closed_at",
+    ),
+    "portal.AlertMessage": (
+        "to whom the organisation sends alerts, and what came of it",
+        "id uuid alert what by_mail to at state tries due_at sent_at error",
+    ),
+    "portal.AlertSettings": (
+        "the organisation's own",
+        "id emails webhook_url webhook_secret quiet_minutes error_percent queue_s",
+    ),
+    "portal.Tally": (
+        "counts for monitors",
+        "id upto counts",
+    ),
+    "portal.WebProcess": (
+        "a process",
+        "uuid beat_at held_polls requests",
+    ),
+    "providers.LanguageModel_denied_teams": (
+        "what answers and what it costs; nobody's",
+        "id languagemodel team",
+    ),
+    "usage.CallLine": (
+        "what befell a call, by its number",
+        "id request_id at kind attempt reason detail",
+    ),
+    "usage.PersonDay": (
+        "sums, counted as nobody's",
+        "id day team model currency organisation_currency calls failed unknown input_tokens "
+        "cached_tokens output_tokens reasoning_tokens cost_micro organisation_cost_micro "
+        "corrections corrected_tokens corrected_micro",
+    ),
+    "usage.Rejection": (
+        "sums; nobody's",
+        "id scope bucket source reason refused",
+    ),
+    "usage.Rollup": (
+        "sums; nobody's",
+        "id scope bucket model provider source outcome error_kind currency "
+        "organisation_currency calls lost estimated unknown busy_ms input_tokens cached_tokens "
+        "output_tokens reasoning_tokens cost_micro organisation_cost_micro corrections "
+        "corrected_tokens corrected_micro",
+    ),
+    "usage.RollupTimes": (
+        "sums; nobody's",
+        "id scope bucket model provider queue_max ttft_max duration_max queue_00 queue_01 "
+        "queue_02 queue_03 queue_04 queue_05 queue_06 queue_07 queue_08 queue_09 queue_10 "
+        "queue_11 queue_12 queue_13 queue_14 queue_15 queue_16 queue_17 queue_18 queue_19 "
+        "queue_20 queue_21 queue_22 queue_23 ttft_00 ttft_01 ttft_02 ttft_03 ttft_04 ttft_05 "
+        "ttft_06 ttft_07 ttft_08 ttft_09 ttft_10 ttft_11 ttft_12 ttft_13 ttft_14 ttft_15 "
+        "ttft_16 ttft_17 ttft_18 ttft_19 ttft_20 ttft_21 ttft_22 ttft_23 duration_00 "
+        "duration_01 duration_02 duration_03 duration_04 duration_05 duration_06 duration_07 "
+        "duration_08 duration_09 duration_10 duration_11 duration_12 duration_13 duration_14 "
+        "duration_15 duration_16 duration_17 duration_18 duration_19 duration_20 duration_21 "
+        "duration_22 duration_23",
     ),
 }
 """By table: why, and the columns."""

@@ -29,12 +29,15 @@ def refuse(
     team: tuple[UUID | None, str],
     model: tuple[UUID | None, str],
     now: dt.datetime,
+    source: str = Source.PAGE,
+    key: UUID | None = None,
 ) -> None:
     """A question that was refused, under the id that its asker was told; each pair is an id and its name."""
     _insert_call(
         Invocation(
             request_id=request_id,
-            source=Source.PAGE,
+            source=source,
+            key=key,
             person=person[0],
             person_name=person[1],
             team=team[0],

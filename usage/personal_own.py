@@ -13,7 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts import clock, personal
 from accounts.models import ApiKey, User
 from accounts.personal_own import blanking, rows_of
-from usage.models import Invocation, LedgerEntry, Quota, QuotaGrant, QuotaRequest, Reservation
+from usage import rollups
+from usage.models import Invocation, LedgerEntry, PersonDay, Quota, QuotaGrant, QuotaRequest, Reservation
 
 
 def _ledger(person: User) -> QuerySet[LedgerEntry]:
@@ -31,6 +32,10 @@ def _holds(person: User) -> QuerySet[Reservation]:
 def _closed_holds(person: User) -> QuerySet[Reservation]:
     """An open hold is somebody's running call: it is closed first, and its rows are written then."""
     return _holds(person).exclude(state=Reservation.State.HELD)
+
+
+def _days(person: User) -> QuerySet[PersonDay]:
+    return PersonDay.objects.filter(person=person.uuid)
 
 
 def _limits(person: User) -> QuerySet[Quota]:
@@ -94,6 +99,15 @@ def register() -> None:
     _count, holds = blanking(_closed_holds, person=None, key=None)
     personal.register(
         part("holds", _("Holds: kept, without a number of the person"), lambda person: _holds(person).count(), holds)
+    )
+    personal.register(
+        part(
+            "days",
+            _("Sums by day: counted, as nobody's"),
+            lambda person: _days(person).count(),
+            lambda person: rollups.forget(person.uuid),
+            rows=rows_of(_days, "day", "calls", "failed", "input_tokens", "output_tokens", "organisation_cost_micro"),
+        )
     )
     gone = {"subject_name": "", "enabled": False, "removed_at": clock.Now()}
     limits = rows_of(_limits, "scope", "unit", "period", "amount", "created_at")

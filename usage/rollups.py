@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 from accounts.prepared import fetch, marks, stored
 from usage import periods
@@ -217,6 +217,23 @@ def refused(*, team: UUID | None, source: str, reason: str, now: dt.datetime) ->
     """Counts a question that was refused; in a statement of its own, outside the transaction that came to nothing."""
     rows = {(scope, bucket_of(now), str(source), reason[:32]): [1] for scope in _scopes(team)}
     _Table(Rejection).write(rows)
+
+
+def forget(person: UUID, *, most: int = 200) -> int:
+    """Moves days of somebody who is erased to nobody's, so that every sum stays; how many. 0: none is left."""
+    table = _tables()[2]
+    sums: dict[tuple[Any, ...], list[int]] = {}
+    with transaction.atomic():
+        rows = list(PersonDay.objects.select_for_update().filter(person=person).order_by("pk")[:most])
+        for row in rows:
+            key = (row.day, NOBODY, row.team, NOBODY, row.model, row.currency, row.organisation_currency)
+            into = sums.setdefault(key, [0] * len(table.sums))
+            for name, place in table.place.items():
+                into[place] += getattr(row, name)
+        if rows:
+            table.write(sums)
+            PersonDay.objects.filter(pk__in=[row.pk for row in rows]).delete()
+    return len(rows)
 
 
 assert len(EDGES) == BINS - 1

@@ -36,12 +36,13 @@ class Ask(Resource):
         principal = principal_of(request)
         door, given = asking.door_of(principal), Question.read(request)
         user, home = principal.user(), given.get("conversation")
-        sent = messages.send(
-            user,
-            text=given["text"],
-            client_id=asking.client_id_of(request),
-            conversation=queries.conversation_for(user, home) if home else None,
-            model=asking.model_of(principal, given.get("model")),
-            door=door,
-        )
+        with asking.answered_for(request, door=door, model=given.get("model")):
+            sent = messages.send(
+                user,
+                text=given["text"],
+                client_id=asking.client_id_of(request),
+                conversation=queries.conversation_for(user, home) if home else None,
+                model=asking.model_of(principal, given.get("model")),
+                door=door,
+            )
         return asking.accepted(request, sent, wait=given["wait"])

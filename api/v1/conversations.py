@@ -52,11 +52,10 @@ class Conversations(Resource):
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
         door, given = asking.door_of(principal), AskingText.read(request)
-        model = asking.model_of(principal, given.get("model"))
-        key = asking.client_id_of(request)
-        return asking.accepted(
-            request, messages.send(principal.user(), text=given["text"], client_id=key, model=model, door=door)
-        )
+        with asking.answered_for(request, door=door, model=given.get("model")):
+            model, key = asking.model_of(principal, given.get("model")), asking.client_id_of(request)
+            sent = messages.send(principal.user(), text=given["text"], client_id=key, model=model, door=door)
+        return asking.accepted(request, sent)
 
 
 class Conversation(Resource):

@@ -57,15 +57,16 @@ class Messages(Resource):
     def post(self, request: Request, uuid: uuid.UUID) -> Response:
         principal = principal_of(request)
         door, given = asking.door_of(principal), Next.read(request)
-        sent = messages.send(
-            principal.user(),
-            text=given["text"],
-            client_id=asking.client_id_of(request),
-            conversation=queries.conversation_for(principal.user(), uuid),
-            model=asking.model_of(principal, given.get("model")),
-            version=given.get("version"),
-            door=door,
-        )
+        with asking.answered_for(request, door=door, model=given.get("model")):
+            sent = messages.send(
+                principal.user(),
+                text=given["text"],
+                client_id=asking.client_id_of(request),
+                conversation=queries.conversation_for(principal.user(), uuid),
+                model=asking.model_of(principal, given.get("model")),
+                version=given.get("version"),
+                door=door,
+            )
         return asking.accepted(request, sent)
 
 
@@ -85,7 +86,9 @@ class Again(Resource):
             more["model"] = asking.model_of(principal, given.get("model"))
         if "text" in given:
             more["text"] = given["text"]
-        return asking.accepted(request, type(self).verb(principal.user(), **more))
+        with asking.answered_for(request, door=door, model=given.get("model")):
+            sent = type(self).verb(principal.user(), **more)
+        return asking.accepted(request, sent)
 
 
 class Edit(Again):

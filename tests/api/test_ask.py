@@ -16,7 +16,7 @@ from tests.api.conftest import Call, key_of, own_queries, problem, token_of
 from tests.chat import scene
 from tests.chat.scene import Hands
 from tests.usage import making
-from usage.models import LedgerEntry, Reservation
+from usage.models import Invocation, LedgerEntry, Reservation
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("a_worker_in_this_connection")]
 NO_WAIT = {"wait": 0}
@@ -200,6 +200,13 @@ def test_a_limit_says_which_how_much_and_when_it_returns(call: Call, ada: User, 
     assert 0 < int(answer["Retry-After"]) <= 24 * 3600
     assert answer.get("x-should-retry") == ("false" if int(answer["Retry-After"]) > 60 else None)
     assert found["resets_at"].endswith("00:00:00Z")
+    row = Invocation.every.get(request_id=found["request_id"])
+    assert (row.outcome, row.source, row.error_kind, row.key) == (
+        "refused",
+        "api",
+        "limit_reached",
+        ApiKey.objects.get().uuid,
+    )
     assert Generation.objects.count() == 1
 
 

@@ -6,12 +6,14 @@ import datetime as dt
 import io
 import uuid
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import Sum
 from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase
 from hypothesis import settings as hypothesis_settings
@@ -261,4 +263,22 @@ def test_counting_anew_gives_the_same_and_finds_what_was_changed() -> None:
     assert "7 rows counted." in said.getvalue()
     found = [sorted(table.objects.values_list(*table.KEY)) for table in (Rollup, RollupTimes, PersonDay)]
     assert found == wanted
+    agree()
+
+
+def test_the_days_of_somebody_who_is_erased_become_nobodys_and_every_sum_stays() -> None:
+    ada, bob = making.person("ada"), making.person("bob")
+    making.in_zone("UTC")
+    gpt = making.new()
+    for who in (ada, ada, bob, None):
+        ended(reserve(hold(who, model=gpt) if who else replace(hold(model=gpt), person=None)))
+    before = PersonDay.objects.aggregate(calls=Sum("calls"), input=Sum("input_tokens"), output=Sum("output_tokens"))
+    Invocation.objects.filter(person=ada.uuid).update(person=None, key=None)
+    assert (rollups.forget(ada.uuid), rollups.forget(ada.uuid)) == (1, 0)
+    rows = PersonDay.objects.order_by("calls").values_list("person", "calls")
+    assert sorted(rows) == sorted([(bob.uuid, 1), (NOBODY, 3)])
+    assert (
+        PersonDay.objects.aggregate(calls=Sum("calls"), input=Sum("input_tokens"), output=Sum("output_tokens"))
+        == before
+    )
     agree()
