@@ -385,15 +385,8 @@ def page() -> str:
             "|---|---|---|---|---|---|---|",
         ]
         for each in rows():
-            cells = (
-                each.when,
-                each.english,
-                each.chinese,
-                each.kept,
-                " · ".join(each.buttons) or "–",
-                each.who,
-                each.quote,
-            )
+            buttons = " · ".join(each.buttons) or "–"
+            cells = (each.when, each.english, each.chinese, each.kept, buttons, each.who, each.quote)
             parts.append("| " + " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells) + " |")
     return "\n".join(parts) + "\n"
 

@@ -12,6 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import Organisation, User
 from chat import claims, holds, messages, prompts, queries, waiting
+from chat.doors import Door
 from chat.generation import make_plan
 from chat.models import Conversation, Generation, Message
 from providers.models import LanguageModel, Price
@@ -19,7 +20,7 @@ from tests.chat import scene
 from tests.chat.asking import of
 from tests.chat.scene import Hands, State, answered, ask, new_id
 from tests.usage import making
-from usage.models import Invocation, LedgerEntry, Quota, QuotaPeriod, Reservation
+from usage.models import Invocation, LedgerEntry, Quota, QuotaPeriod, Reservation, Source
 
 pytestmark = pytest.mark.django_db
 
@@ -304,4 +305,4 @@ def test_no_more_than_a_few_of_a_persons_questions_wait(ada: User, bob: User) ->
 def test_a_program_does_not_wait(ada: User) -> None:
     making.limit(1, scope="organisation")
     ask(ada)
-    assert refusal(ada, source="api").code == "limit_reached"
+    assert refusal(ada, door=Door(Source.API)).code == "limit_reached"

@@ -22,10 +22,10 @@ from tests.security.policies import (
     WRITE,
     Group,
     Policy,
-    api,
 )
 from tests.security.routes_operations import OPERATIONS
 from tests.security.routes_privacy import PRIVACY
+from tests.security.routes_programs import PROGRAMMING
 
 WAITING = {"/live/", "/health/live"}
 """What portal.asgi answers by itself, before Django. The poll's callers are in test_waiting_routes.py."""
@@ -83,11 +83,7 @@ ONESELF = (
     Group(OWNERS, FORM, "me/keys/<uuid:number>/roll/", confirmed=True),
     Group(OWNERS, WRITE, "me/keys/<uuid:number>/revoke/ me/company/<slug:slug>/disconnect/"),
     Group(OWNERS, WRITE, "me/sign-ins/<uuid:number>/end/"),
-    Group(
-        MANAGERS,
-        READ,
-        "me/team/ me/team/<uuid:uuid>/ me/team/<uuid:uuid>/desk/ me/team/<uuid:uuid>/desk/<slug:what>.csv",
-    ),
+    Group(MANAGERS, READ, "me/team/ me/team/<uuid:uuid>/"),
     Group(SIGNED_IN, READ, "me/privacy/"),
     Group(SIGNED_IN, WRITE, "me/privacy/export/", confirmed=True),
     # Ends all of the own sign-ins: whoever was signed in stands at the door.
@@ -128,7 +124,6 @@ SEE_KEYS = ("accounts.view_apikey", "accounts.manage_service_accounts")
 ADMINISTRATION = (
     Group(ENTRANCE, READ, "setup/"),
     Group(ENTRANCE, WRITE, "setup/put-away/"),
-    Group(SETUP, READ, "setup/desk/ setup/desk/<slug:what>.csv", needs=("usage.view_rollup",)),
     Group(SETUP, READ, "setup/models/ setup/models/provider/<uuid:uuid>/", needs=("providers.change_provider",)),
     Group(SETUP, READ, "setup/models/connect/", needs=("providers.change_provider", "providers.add_provider")),
     Group(
@@ -290,47 +285,6 @@ COLLEAGUES = (
     Group(SETUP, WRITE, "setup/teams/<uuid:uuid>/delete/", needs=(SEE_TEAMS, "accounts.delete_team")),
 )
 """People, programs and teams."""
-
-_KEYS = {f"key_{name}": NO for name in ("full", "stranger", "administrator")}
-_OTHERS = dict.fromkeys(("teammate", "stranger", "staff", "key_program", "key_stranger", "token_stranger"), NONE)
-# What is said in a conversation is its owner's, also for administrators.
-_THREAD = api(
-    lacking=("narrow",),
-    **_OTHERS,
-    **dict.fromkeys(("administrator", "key_administrator", "token_administrator"), NONE),
-)
-PROGRAMMING = (
-    # The doors of the API look at no credential but the one in the body.
-    Group(api(nobody=IN), WRITE, "api/v1/auth/token/ api/v1/auth/token/refresh/ api/v1/auth/token/revoke/"),
-    Group(api(), READ, "api/v1/me/"),
-    Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
-    Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
-    Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
-    Group(api(), READ, "api/v1/models/"),
-    Group(api(lacking=("narrow",)), WRITE, "api/v1/ask/"),
-    Group(api(lacking=("narrow",)), (*READ, *WRITE), "api/v1/conversations/"),
-    Group(_THREAD, (*READ, "PATCH", "DELETE"), "api/v1/conversations/<uuid:uuid>/"),
-    Group(_THREAD, (*READ, *WRITE), "api/v1/conversations/<uuid:uuid>/messages/"),
-    Group(_THREAD, READ, "api/v1/generations/<uuid:uuid>/"),
-    Group(
-        _THREAD,
-        WRITE,
-        """api/v1/conversations/<uuid:uuid>/restore/ api/v1/messages/<uuid:uuid>/edit/
-        api/v1/messages/<uuid:uuid>/regenerate/ api/v1/messages/<uuid:uuid>/continue/
-        api/v1/messages/<uuid:uuid>/retry/ api/v1/generations/<uuid:uuid>/cancel/""",
-    ),
-    # No key makes or rolls a key, whatever its scopes.
-    Group(api(lacking=("narrow", "program"), **_KEYS), WRITE, "api/v1/keys/"),
-    Group(api(lacking=("narrow",), **_OTHERS), (*READ, "DELETE"), "api/v1/keys/<uuid:uuid>/"),
-    # An administrator sees and ends everybody's keys, but makes none for somebody else.
-    Group(
-        api(lacking=("narrow",), administrator=NO, token_administrator=NO, **(_OTHERS | _KEYS | {"key_program": NO})),
-        WRITE,
-        "api/v1/keys/<uuid:uuid>/roll/",
-    ),
-    Group(PUBLIC, READ, "health/live health/ready brand/<str:name>.css brand/<str:digest>.png", always=True),
-)
-"""The API and what machines ask."""
 
 _TABLES = {
     "accounts/user": "delete",

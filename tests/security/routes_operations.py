@@ -1,4 +1,4 @@
-"""The addresses of the log of calls, of alerts and of monitors, for the table of addresses (routes.py)."""
+"""The addresses of the desk, of the log of calls, of alerts and of monitors, for the table of addresses (routes.py)."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from tests.security.policies import FORM, MANAGERS, NEVER, READ, SETUP, WRITE, G
 
 CALLS, ALERTS = ("usage.view_invocation",), ("portal.change_alertsettings",)
 OPERATIONS = (
+    Group(MANAGERS, READ, "me/team/<uuid:uuid>/desk/ me/team/<uuid:uuid>/desk/<slug:what>.csv"),
+    Group(SETUP, READ, "setup/desk/ setup/desk/<slug:what>.csv", needs=("usage.view_rollup",)),
     Group(MANAGERS, READ, "me/team/<uuid:team>/calls/ me/team/<uuid:team>/calls/<uuid:request_id>/"),
     Group(MANAGERS, WRITE, "me/team/<uuid:team>/calls/export/"),
     Group(SETUP, READ, "setup/calls/ setup/calls/<uuid:request_id>/", needs=CALLS),

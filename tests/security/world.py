@@ -250,6 +250,16 @@ class World:
             ("setup/privacy/erasures/", (self.erasure.uuid,)),
         ]
 
+    def _watched(self) -> list[tuple[str, tuple[Any, ...]]]:
+        """Of calls, alerts and the desk."""
+        return [
+            ("me/team/<uuid:uuid>/desk/", (self.team.uuid, "models")),
+            ("me/team/", (self.team.uuid, self.call.request_id)),
+            ("setup/desk/", ("models",)),
+            ("setup/alerts/", (self.alert_message.uuid,)),
+            ("setup/calls/", (self.call.request_id,)),
+        ]
+
     def _fillings(self) -> list[tuple[str, tuple[Any, ...]]]:
         """By the beginning of a route, the longer ones first: what stands for its placeholders."""
         sent, person, provider = self.sent, self.stranger, self.provider
@@ -275,12 +285,10 @@ class World:
             ("accounts/company/", (self.connection.slug,)),
             ("me/company/", (self.connection.slug,)),
             ("me/keys/", (self.key.uuid,)),
-            ("me/team/", (self.team.uuid, self.call.request_id)),
-            ("setup/alerts/", (self.alert_message.uuid,)),
-            ("setup/calls/", (self.call.request_id,)),
             ("me/sign-ins/", (self.login_session.uuid,)),
             ("me/usage/ask/", (self.quota.uuid,)),
             *self._private(),
+            *self._watched(),
             ("setup/limits/requests/", (self.request_for_more.uuid,)),
             ("setup/limits/people/", (self.owner.uuid,)),
             ("setup/limits/calls/", (self.entry.uuid,)),

@@ -77,9 +77,9 @@ def test_counting_twice_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_refund_where_the_provider_did_not_say_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     settle: Callable[..., set[uuid.UUID]] = quotas.settle
 
-    def refunding(calls: Iterable[Invocation], *, now: dt.datetime) -> set[uuid.UUID]:
+    def refunding(calls: Iterable[Invocation], *, now: dt.datetime, tally: Any = None) -> set[uuid.UUID]:
         every = list(calls)
-        told = settle([call for call in every if not call.estimated], now=now)
+        told = settle([call for call in every if not call.estimated], now=now, tally=tally)
         return told | quotas.release([call.request_id for call in every if call.estimated], now=now)
 
     monkeypatch.setattr(quotas, "settle", refunding)
