@@ -50,7 +50,7 @@ from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
 from tests.usage import making
 from usage import quotas
-from usage.models import CallLine, ExchangeRate, LedgerEntry, Quota, QuotaRequest
+from usage.models import CallLine, ExchangeRate, LedgerEntry, PersonDay, Quota, QuotaRequest
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 HELD = re.compile(r"<(?:\w+:)?(\w+)>|\(\?P<(\w+)>[^)]*\)")
@@ -171,6 +171,7 @@ class World:
         hold = making.reserve(making.hold(self.teammate), now=clock.now())
         quotas.settle([making.call(hold, now=clock.now())], now=clock.now())
         self.entry = LedgerEntry.objects.get(request_id=hold.request_id)
+        self.entry_day = PersonDay.objects.get(person=self.entry.person)
         self.call = making.call(hold, now=clock.now())
         self.call.team, self.call.team_name, self.call.person_name = self.team.uuid, "Team", "Teammate"
         self.call.save()
@@ -251,13 +252,15 @@ class World:
         ]
 
     def _watched(self) -> list[tuple[str, tuple[Any, ...]]]:
-        """Of calls, alerts and the desk."""
+        """Of calls, alerts and the desk; and what everybody is shown."""
         return [
             ("me/team/<uuid:uuid>/desk/", (self.team.uuid, "models")),
             ("me/team/", (self.team.uuid, self.call.request_id)),
             ("setup/desk/", ("models",)),
             ("setup/alerts/", (self.alert_message.uuid,)),
             ("setup/calls/", (self.call.request_id,)),
+            ("brand/<str:name>", ("0f6b5c-63c7b2-1",)),
+            ("brand/", (self.logo.digest,)),
         ]
 
     def _fillings(self) -> list[tuple[str, tuple[Any, ...]]]:
@@ -297,8 +300,6 @@ class World:
             ("setup/models/provider/", (provider.uuid,)),
             ("setup/models/", (self.model.uuid, provider.uuid)),
             *((f"{place}/announcements/", (self.announcement.uuid,)) for place in ("setup", "me")),
-            ("brand/<str:name>", ("0f6b5c-63c7b2-1",)),
-            ("brand/", (self.logo.digest,)),
             ("setup/prices/<uuid:uuid>/remove/", (self.coming.uuid,)),
             ("setup/prices/rates/", (self.rate.uuid,)),
             ("setup/prices/", (self.model.uuid, provider.uuid)),

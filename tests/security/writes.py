@@ -197,7 +197,8 @@ LIMITS = (
     Write("setup/limits/requests/<uuid:uuid>/", {"do": "grant", "amount": "7"},
           "usage.QuotaGrant: +; usage.QuotaRequest: state answer decided_by decided_at grant_id", "request_for_more"),
     Write("setup/limits/calls/<uuid:uuid>/", {"tokens_out": "-1", "reason": "Too much"},
-          "usage.LedgerEntry: +; usage.Rollup: +; usage.PersonDay: + corrections corrected_tokens corrected_micro"),
+          "usage.LedgerEntry: +; usage.Rollup: +; usage.PersonDay: + corrections corrected_tokens corrected_micro",
+          "entry_day"),
 )  # fmt: skip
 _ISSUER = {
     "name": "Other",
