@@ -41,6 +41,7 @@ def judged(page: Page) -> Any:
     return page.evaluate(RUN, TAGS)
 
 
+@pytest.mark.timeout(900)  # each page twice: as many pages as there are
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_breaks_a_rule_in_any_theme_at_any_width(tour: Tour, browser: Browser, language: str) -> None:
     wrong: list[str] = []

@@ -35,7 +35,7 @@ class Shown:
 
 def callers_of(world: World) -> dict[str, Caller]:
     """Who posts, by what writes.py calls them."""
-    names = ("owner", "administrator")
+    names = ("owner", "teammate", "administrator")
     return {name: Caller(name, session=session_of(getattr(world, name))) for name in names} | {"": ANONYMOUS}
 
 

@@ -41,7 +41,8 @@ OURS = frozenset(
         "html", "head", "meta", "title", "link", "script", "body", "main", "header", "footer", "nav", "aside",
         "section", "article", "dl", "dt", "dd", "b", "i", "small", "u", "time", "caption", "tfoot", "form",
         "fieldset", "legend", "label", "input", "button", "select", "optgroup", "option", "textarea", "output",
-        "details", "summary", "dialog", "template", "svg", "path", "rect", "line", "figure",
+        "details", "summary", "dialog", "template", "svg", "path", "rect", "line", "polygon",
+        "polyline", "circle", "g", "text", "figure",
         "figcaption", "noscript", "datalist", "ins", "del", "bdi", "use", "symbol",
     }
 )  # fmt: skip
@@ -200,6 +201,7 @@ def test_every_text_that_is_kept_is_planted_or_says_why_not() -> None:
     assert set(planting.KEPT) <= {name.rpartition(".")[2] for name in fields}
 
 
+@pytest.mark.timeout(900)  # as many pages as there are
 @pytest.mark.browser
 @pytest.mark.parametrize("turn", range(payloads.ROUNDS))
 def test_nothing_that_is_stored_does_anything_on_any_page(

@@ -30,7 +30,7 @@ from tests.security.test_writable import filled
 from tests.security.world import World
 from tests.security.writes import Write
 from tests.usage import making
-from usage import quotas
+from usage import invocations, quotas, rollups
 from usage.models import Quota
 
 pytestmark = [pytest.mark.django_db, pytest.mark.browser]
@@ -72,7 +72,10 @@ FORMULAS = (
 )
 WRITER = "accounts/csv_file.py"
 """The only one that writes lines for spreadsheets."""
-USERS = {"accounts/audit_export.py", "usage/limit_files.py", "usage/mine_views.py", "usage/price_files.py"}
+USERS = {
+    "accounts/audit_export.py", "portal/desk.py", "usage/call_export.py", "usage/limit_files.py", "usage/mine_views.py",
+    "usage/price_files.py",
+}  # fmt: skip
 """Whoever has it write: each is asked below for its cells."""
 
 
@@ -120,6 +123,7 @@ def judged(shown: list[Shown], *, chromium: str, more: frozenset[str] = frozense
     return [f"{name}: {told}" for name, wrong in found for told in wrong if not allowed or not told.startswith(allowed)]
 
 
+@pytest.mark.timeout(900)  # as many pages as there are
 def test_nothing_that_a_page_repeats_does_anything(
     world: World, callers: dict[str, Caller], chromium_path: str
 ) -> None:
@@ -202,8 +206,11 @@ def test_no_cell_of_other_files_is_a_formula(world: World, callers: dict[str, Ca
             ModelRoute.objects.create(model=model, provider=provider, upstream_name="demo")
             Price.objects.create(model=model, provider=provider)
             hold = making.reserve(making.hold(world.owner, model=model.uuid), now=clock.now())
-            quotas.settle([making.call(hold, now=clock.now(), model_name=model.name)], now=clock.now())
-        for path in ("/setup/limits/export/", "/setup/prices/export/"):
+            tally, call = rollups.Tally(), making.call(hold, now=clock.now(), model_name=model.name)
+            quotas.settle([call], now=clock.now(), tally=tally)
+            invocations.record([call], tally=tally)
+        words_only(Asking().ask("POST", "/setup/calls/export/", callers["administrator"], keep=True))
+        for path in ("/setup/limits/export/", "/setup/prices/export/", "/setup/desk/models.csv"):
             words_only(Asking().ask("GET", path, callers["administrator"], keep=True))
         words_only(Asking().ask("GET", "/me/usage/export/", callers["owner"], keep=True))
 
