@@ -75,7 +75,7 @@ def test_from_the_empty_page_to_a_question_to_the_model_just_connected(admin: Br
     page.get_by_label("demo").check()
     page.get_by_role("button", name="Save").click()
     page.get_by_role("link", name="Edit demo").click()
-    page.get_by_label("Name", exact=True).fill("Thorough")
+    page.locator("#id_name").fill("Thorough")
     page.get_by_label("One line about it").fill("For long texts")
     page.get_by_role("button", name="Save").first.click()
     expect(page.get_by_text("For long texts")).to_be_visible()
