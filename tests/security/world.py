@@ -171,7 +171,7 @@ class World:
         hold = making.reserve(making.hold(self.teammate), now=clock.now())
         quotas.settle([making.call(hold, now=clock.now())], now=clock.now())
         self.entry = LedgerEntry.objects.get(request_id=hold.request_id)
-        self.entry_day = PersonDay.objects.get(person=self.entry.person)
+        self.entry_day = PersonDay.objects.get(person=self.teammate.uuid)
         self.call = making.call(hold, now=clock.now())
         self.call.team, self.call.team_name, self.call.person_name = self.team.uuid, "Team", "Teammate"
         self.call.save()
