@@ -8,7 +8,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 from django.utils.translation import gettext as _
 from rest_framework import serializers
@@ -17,13 +16,14 @@ from rest_framework.response import Response
 
 from accounts import clock, house_rules
 from accounts.authentication import Principal
-from accounts.models import Organisation
+from accounts.middleware import organisation_of
 from api import errors, shapes
 from api.credentials import principal_of
 from api.resource import Body
 from chat import queries, turned_away
 from chat.doors import Door
 from chat.messages import Sent, new_client_id
+from chat.models import Generation
 from chat.refusals import Refused
 from chat.watch import watcher
 from providers import access
@@ -47,10 +47,11 @@ class AskingText(Asking):
     text = serializers.CharField(trim_whitespace=False, allow_blank=True)
 
 
-def door_of(principal: Principal) -> Door:
+def door_of(request: Request) -> Door:
     """Where a question of this credential comes in. Raises a 403 while its person has not agreed to the house rules."""
+    principal = principal_of(request)
     key = principal.key
-    if key is None and house_rules.to_read(principal.user(), organisation=Organisation.get()):
+    if key is None and house_rules.to_read(principal.user(), organisation=organisation_of(request._request)):
         raise errors.Problem(403, "house_rules", _("Agree to the house rules in the browser first."))
     return Door(Source.API, None if key is None else key.uuid, principal.model_names)
 
@@ -86,11 +87,11 @@ def answered_for(request: Request, *, door: Door, model: str | None) -> Iterator
         raise
 
 
-def accepted(request: Request, sent: Sent, *, wait: float = 0.0) -> Response:
+def accepted(sent: Sent, *, wait: float = 0.0) -> Response:
     """202: the rows as they are now, and where the answer will be. With `wait` the answer is awaited first (api.waiting)."""
     row = sent.generation
     row.conversation, row.message = sent.conversation, sent.answer
-    body = shown(request, row)
+    body = shown(row)
     if sent.question is not None:
         body["question"] = str(sent.question.uuid)
     response = Response(body, status=202 if row.active else 200)
@@ -101,6 +102,6 @@ def accepted(request: Request, sent: Sent, *, wait: float = 0.0) -> Response:
     return response
 
 
-def shown(request: Request, row: Any, *, after: int = 0) -> dict[str, Any]:
+def shown(row: Generation, *, after: int = 0) -> dict[str, object]:
     """A generation as it stands, in the reader's language. Conversation, message and model are loaded."""
     return shapes.generation(row, text=queries.text_so_far(row), after=after, now=clock.now())

@@ -14,7 +14,8 @@ from rest_framework.views import APIView
 
 from accounts import maintenance
 from accounts.authentication import refuse_in_address
-from accounts.models import Organisation, User
+from accounts.middleware import organisation_of
+from accounts.models import User
 from api import throttling
 from api.errors import Problem
 
@@ -41,7 +42,7 @@ class Resource(APIView):
         user = request.user
         if request.method in {"GET", "HEAD"} or not isinstance(user, User) or user.is_staff:
             return
-        organisation = Organisation.get()
+        organisation = organisation_of(request._request)
         if maintenance.stops(user, organisation=organisation):
             seconds = maintenance.retry_after(organisation)
             raise Problem(503, "maintenance", _("Maintenance: try again later."), retry_after=seconds)

@@ -39,7 +39,7 @@ PYTEST = {
     "browser": ["-m", "browser", "-n", BROWSERS, "--dist", "loadfile", "--no-loadscope-reorder", "--timeout", "300"],
     "chaos": ["-m", "chaos and not browser", "-n", AT_ONCE, "--dist", "loadfile", "--timeout", "600"],
 }
-MOST_SECONDS = 2700
+MOST_SECONDS = 1800
 """A part that hangs all the same is ended after so long: a verdict too late is none."""
 PARTS = ("lint", *PYTEST)
 NOTHING_COLLECTED = 5

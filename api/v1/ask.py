@@ -34,7 +34,7 @@ class Ask(Resource):
 
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        door, given = asking.door_of(principal), Question.read(request)
+        door, given = asking.door_of(request), Question.read(request)
         user, home = principal.user(), given.get("conversation")
         with asking.answered_for(request, door=door, model=given.get("model")):
             sent = messages.send(
@@ -45,4 +45,4 @@ class Ask(Resource):
                 model=asking.model_of(principal, given.get("model")),
                 door=door,
             )
-        return asking.accepted(request, sent, wait=given["wait"])
+        return asking.accepted(sent, wait=given["wait"])

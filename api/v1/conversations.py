@@ -51,11 +51,11 @@ class Conversations(Resource):
 
     def post(self, request: Request) -> Response:
         principal = principal_of(request)
-        door, given = asking.door_of(principal), AskingText.read(request)
+        door, given = asking.door_of(request), AskingText.read(request)
         with asking.answered_for(request, door=door, model=given.get("model")):
             model, key = asking.model_of(principal, given.get("model")), asking.client_id_of(request)
             sent = messages.send(principal.user(), text=given["text"], client_id=key, model=model, door=door)
-        return asking.accepted(request, sent)
+        return asking.accepted(sent)
 
 
 class Conversation(Resource):

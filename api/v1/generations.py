@@ -35,7 +35,7 @@ class Generation(Resource):
         asked.is_valid(raise_exception=True)
         after, wait = asked.validated_data["after"], asked.validated_data["wait"]
         row = queries.generation_for(principal_of(request).user(), uuid)
-        body = asking.shown(request, row, after=after)
+        body = asking.shown(row, after=after)
         response = Response(body)
         if wait and row.active and not body["text"]:
             watcher.follow(row)
@@ -52,4 +52,4 @@ class Cancel(Resource):
         user = principal_of(request).user()
         row = queries.generation_for(user, uuid)
         messages.cancel(user, generation=row)
-        return Response(asking.shown(request, queries.generation_for(user, uuid)), status=202)
+        return Response(asking.shown(queries.generation_for(user, uuid)), status=202)

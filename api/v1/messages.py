@@ -56,7 +56,7 @@ class Messages(Resource):
 
     def post(self, request: Request, uuid: uuid.UUID) -> Response:
         principal = principal_of(request)
-        door, given = asking.door_of(principal), Next.read(request)
+        door, given = asking.door_of(request), Next.read(request)
         with asking.answered_for(request, door=door, model=given.get("model")):
             sent = messages.send(
                 principal.user(),
@@ -67,7 +67,7 @@ class Messages(Resource):
                 version=given.get("version"),
                 door=door,
             )
-        return asking.accepted(request, sent)
+        return asking.accepted(sent)
 
 
 class Again(Resource):
@@ -79,7 +79,7 @@ class Again(Resource):
 
     def post(self, request: Request, uuid: uuid.UUID) -> Response:
         principal = principal_of(request)
-        door, given = asking.door_of(principal), self.body.read(request)
+        door, given = asking.door_of(request), self.body.read(request)
         found = queries.message_for(principal.user(), uuid)
         more = {"message": found, "client_id": asking.client_id_of(request), "door": door}
         if "model" in self.body().fields:
@@ -88,7 +88,7 @@ class Again(Resource):
             more["text"] = given["text"]
         with asking.answered_for(request, door=door, model=given.get("model")):
             sent = type(self).verb(principal.user(), **more)
-        return asking.accepted(request, sent)
+        return asking.accepted(sent)
 
 
 class Edit(Again):

@@ -23,6 +23,8 @@ RUN = """async (tags) => {
   const told = (rule) => rule.nodes.map((node) => `${rule.id}: ${node.target.join(" ")}: ${node.failureSummary}`);
   return { wrong: found.violations.flatMap(told), right: found.passes.map((rule) => rule.id) };
 }"""
+PARTS = 3
+"""Of the pages, so that none of these tests takes long."""
 # Motion ends before the eye (and axe) looks.
 STILL = "document.getAnimations().forEach((each) => each.effect.getTiming().iterations === Infinity || each.finish())"
 
@@ -41,11 +43,13 @@ def judged(page: Page) -> Any:
     return page.evaluate(RUN, TAGS)
 
 
-@pytest.mark.timeout(900)  # each page twice: as many pages as there are
+@pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_page_breaks_a_rule_in_any_theme_at_any_width(tour: Tour, browser: Browser, language: str) -> None:
+def test_no_page_breaks_a_rule_in_any_theme_at_any_width(
+    tour: Tour, browser: Browser, language: str, part: int
+) -> None:
     wrong: list[str] = []
-    for name, url in tour.pages(language).items():
+    for name, url in list(tour.pages(language).items())[part::PARTS]:
         page = tour.open(browser, name, url=url, language=language)
         assert name == "choose-password" or page.url == url, f"{name} was sent to {page.url}"
         page.evaluate(AXE)

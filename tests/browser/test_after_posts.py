@@ -84,7 +84,6 @@ def rare(world: World, callers: dict[str, Caller], settings: Any, *, language: s
     yield asked("a host that is not ours", "/accounts/login/", HTTP_HOST="other.example")
 
 
-@pytest.mark.timeout(900)  # as many pages as there are forms, each three times
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_no_page_after_a_form_or_of_a_rare_state_breaks_a_rule(
     world: World, chromium_path: str, settings: Any, language: str

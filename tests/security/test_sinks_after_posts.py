@@ -123,7 +123,6 @@ def judged(shown: list[Shown], *, chromium: str, more: frozenset[str] = frozense
     return [f"{name}: {told}" for name, wrong in found for told in wrong if not allowed or not told.startswith(allowed)]
 
 
-@pytest.mark.timeout(900)  # as many pages as there are
 def test_nothing_that_a_page_repeats_does_anything(
     world: World, callers: dict[str, Caller], chromium_path: str
 ) -> None:
