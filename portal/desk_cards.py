@@ -246,7 +246,7 @@ def tokens(look: Look) -> Table:
     rows = tuple(
         (Cell(title, name), count(getattr(now, name)), count(getattr(before, name))) for name, title in names.items()
     )
-    return Table("tokens", _("Tokens"), (_("What"), _("Now"), _("Before")), rows)
+    return Table("tokens", _("Tokens"), (_("Tokens of"), _("This range"), _("The range before")), rows)
 
 
 def steps(look: Look) -> Table:
