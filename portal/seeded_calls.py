@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import random
 import uuid
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,11 +13,13 @@ from django.db import connection, transaction
 
 from accounts.models import Organisation, Team, User
 from accounts.prepared import marks, stored
+from portal import seeded_copies
 from providers.models import LanguageModel, Provider
 from usage.models import Invocation, LedgerEntry
 from usage.rollups import Tally
 
-AT_ONCE = 5_000
+AT_ONCE = 20_000
+DRAWN = 1_250_000
 DAYS = 365
 MODELS, PROVIDERS, TEAMS = 6, 3, 30
 _COMMON = (
@@ -54,12 +57,29 @@ class Company:
         self.currency = Organisation.get().currency
 
 
-def make(count: int, *, people: list[User], now: dt.datetime) -> int:
-    """So many calls of the last DAYS days, most of them by day and in the week; how many were made."""
+def make(count: int, *, people: list[User], now: dt.datetime, drawn: int = DRAWN) -> int:
+    """So many calls of the last DAYS days, most of them by day and in the week; how many were made.
+
+    Where there are none yet, at most `drawn` are drawn one by one and doubled, on other days, until there are enough.
+    """
+    doublings = 0 if Invocation.objects.exists() else max(0, (count - 1) // drawn).bit_length()
     company = Company(people)
+    _draw(count >> doublings, company=company, now=now)
+    for doubling in range(doublings):
+        seeded_copies.add(1 << doubling)
+    _draw(count - ((count >> doublings) << doublings), company=company, now=now)
+    return count
+
+
+def _draw(count: int, *, company: Company, now: dt.datetime) -> None:
     chance = random.Random(now.timestamp())  # noqa: S311  # no secret; a repeat makes other calls
+    # In the order of time, as an installation's own rows are: so the tables lie on the disk as theirs do, and a batch concerns few sums.
+    moments = sorted(_moment(chance, now=now) for _ in range(count))
     for start in range(0, count, AT_ONCE):
-        some = [_one(chance, company, now=now) for _ in range(min(AT_ONCE, count - start))]
+        some = [
+            _one(chance, company, at=dt.datetime.fromtimestamp(moment, dt.UTC))
+            for moment in moments[start : start + AT_ONCE]
+        ]
         billed = [row for row in some if row.outcome == "done"]
         tally = Tally()
         tally.calls(some)
@@ -68,25 +88,27 @@ def make(count: int, *, people: list[User], now: dt.datetime) -> int:
             _insert(Invocation._meta.db_table, _CALL, some)
             _insert(LedgerEntry._meta.db_table, _ENTRY, billed)
             tally.write()
-    return count
 
 
 def _insert(table: str, columns: tuple[str, ...], rows: list[Any]) -> None:
     named = ", ".join(f'"{name}"' for name in columns)
     sql = f'INSERT INTO "{table}" ({named}) VALUES ({marks(columns)})'  # noqa: S608  # names of our own models
+    each = attrgetter(*columns)
     with connection.cursor() as cursor:
-        cursor.executemany(sql, [[stored(getattr(row, name)) for name in columns] for row in rows])
+        cursor.executemany(sql, [[*map(stored, each(row))] for row in rows])
 
 
-def _one(chance: random.Random, company: Company, *, now: dt.datetime) -> Any:
+def _moment(chance: random.Random, *, now: dt.datetime) -> float:
+    """Seconds since 1970; rather lately, by day and in the week."""
+    days = int(DAYS * chance.random() ** 1.2)
+    if (now.weekday() - days) % 7 > 4 and chance.random() < 0.8:
+        days += 2
+    midnight = now.timestamp() // 86_400 * 86_400 - days * 86_400
+    return min(midnight + min(86_399.0, max(0.0, chance.gauss(45_000, 9_000))), now.timestamp())
+
+
+def _one(chance: random.Random, company: Company, *, at: dt.datetime) -> Any:
     """One call and its entry, as one object: each table takes its columns of it."""
-    day = now - dt.timedelta(days=int(DAYS * chance.random() ** 1.2))
-    if day.weekday() > 4 and chance.random() < 0.8:
-        day -= dt.timedelta(days=2)
-    at = day.replace(hour=0, minute=0, second=0, microsecond=0) + dt.timedelta(
-        seconds=min(86_399, max(0, chance.gauss(45_000, 9_000)))
-    )
-    at = min(at, now)
     number = int(len(company.people) * chance.random() ** 2)
     person, model = company.people[number], company.models[int(MODELS * chance.random() ** 2)]
     team, provider = company.teams[number % TEAMS], company.providers[model.pk % PROVIDERS]

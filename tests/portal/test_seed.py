@@ -67,3 +67,12 @@ def test_calls_come_with_their_ledger_and_their_sums() -> None:
     assert list(recount.drifts()) == []
     seeded_calls.make(10, people=seed.make_people(3), now=timezone.now())
     assert Invocation.objects.count() == 50
+
+
+def test_many_calls_are_drawn_once_and_doubled_on_other_days_with_their_ledger_and_their_sums() -> None:
+    assert seeded_calls.make(83, people=seed.make_people(3), now=timezone.now(), drawn=25) == 83
+    assert Invocation.objects.count() == 83
+    assert len(set(Invocation.objects.values_list("request_id", flat=True))) == 83
+    billed = Invocation.objects.filter(outcome="done").values_list("request_id", "created_at")
+    assert set(LedgerEntry.objects.values_list("request_id", "reserved_at")) == set(billed)
+    assert list(recount.drifts()) == []

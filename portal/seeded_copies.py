@@ -1,0 +1,64 @@
+"""Copies of the calls that are there, moved back by whole days, inside the database: ten million drawn one by one take an hour.
+
+Rows, ledger and sums are copied alike, so that the sums stay those of the rows. For measurements only.
+"""
+
+from __future__ import annotations
+
+from django.db import connection, models, transaction
+
+from usage.models import Invocation, LedgerEntry, PersonDay, Rollup, RollupTimes
+from usage.rollup_models import QUARTER_S
+
+QUARTERS_A_DAY = 86_400 // QUARTER_S
+
+
+def add(days: int) -> None:
+    """Everything once more, so many days earlier; one transaction. Doubles what is there."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        for model in (Invocation, LedgerEntry):
+            cursor.execute(_rows(model, days=days))
+        for sums, largest in ((Rollup, ""), (RollupTimes, "_max"), (PersonDay, "")):
+            cursor.execute(_sums(sums, days=days, largest=largest))
+
+
+def _rows(model: type[models.Model], *, days: int) -> str:
+    table, fields = model._meta.db_table, [f for f in model._meta.concrete_fields if not f.primary_key]
+    names = ", ".join(f'"{field.column}"' for field in fields)
+    values = ", ".join(_moved(field, days=days) for field in fields)
+    return f'INSERT INTO "{table}" ({names}) SELECT {values} FROM "{table}"'  # noqa: S608  # names of our own models
+
+
+def _moved(field: models.Field[object, object], *, days: int) -> str:
+    """A column's value in the copy. Ids are made of the old ones, the same in both tables."""
+    name, postgres = f'"{field.column}"', connection.vendor == "postgresql"
+    if field.column in ("request_id", "uuid"):
+        return f"md5({name}::text || '{days}')::uuid" if postgres else f"MD5({name} || '{days}')"
+    if isinstance(field, models.DateTimeField):
+        if postgres:
+            return f"{name} - interval '{days} days'"
+        return f"date({name}, '-{days} days') || substr({name}, 11)"
+    return name
+
+
+def _sums(model: type[models.Model], *, days: int, largest: str) -> str:
+    """Sums of the same key are added up; columns that end in `largest` keep the larger value."""
+    key: tuple[str, ...] = model.KEY  # type: ignore[attr-defined]  # the three have it
+    table = model._meta.db_table
+    sums = [f.column for f in model._meta.concrete_fields if not f.primary_key and f.column not in key]
+    moved = {"bucket": f'"bucket" - {days * QUARTERS_A_DAY}', "day": f"date(\"day\", '-{days} days')"}
+    if connection.vendor == "postgresql":
+        moved["day"] = f'"day" - {days}'
+    added = ", ".join(
+        f'"{n}" = CASE WHEN excluded."{n}" > r."{n}" THEN excluded."{n}" ELSE r."{n}" END'
+        if largest and n.endswith(largest)
+        else f'"{n}" = r."{n}" + excluded."{n}"'
+        for n in sums
+    )
+    names = ", ".join(f'"{name}"' for name in (*key, *sums))
+    values = ", ".join(moved.get(name, f'"{name}"') for name in (*key, *sums))
+    conflict = ", ".join(f'"{name}"' for name in key)
+    return (
+        f'INSERT INTO "{table}" AS r ({names}) SELECT {values} FROM "{table}" WHERE true '  # noqa: S608  # names of our own models
+        f"ON CONFLICT ({conflict}) DO UPDATE SET {added}"
+    )
