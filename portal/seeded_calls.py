@@ -19,7 +19,7 @@ from usage.models import Invocation, LedgerEntry
 from usage.rollups import Tally
 
 AT_ONCE = 20_000
-DRAWN = 1_250_000
+DRAWN = 312_500
 DAYS = 365
 MODELS, PROVIDERS, TEAMS = 6, 3, 30
 _COMMON = (

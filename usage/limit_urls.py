@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from usage import limit_views, request_views
+from usage import asked_views, limit_views, request_views
 
 app_name = "limits"
 urlpatterns: list[URLPattern] = [
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path("shown/", limit_views.shown, name="shown"),
     path("<uuid:uuid>/", limit_views.change, name="change"),
     path("<uuid:uuid>/remove/", limit_views.remove, name="remove"),
+    path("requests/", asked_views.requests, name="requests"),
     path("requests/<uuid:uuid>/", request_views.answer, name="answer"),
     path("people/<uuid:person>/", request_views.why, name="why"),
     path("calls/<uuid:uuid>/", request_views.correct, name="correct"),

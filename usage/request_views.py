@@ -32,7 +32,10 @@ PAGE = 30
 @require_http_methods(["GET", "HEAD", "POST"])
 @administrator(MAY)
 def answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """`do=grant` gives what was asked for (or another amount) until the period ends; `do=refuse` says no. The page asks in detail."""
+    """`do=grant` gives what was asked for (or another amount) until the period ends; `do=refuse` says no. The page asks in detail.
+
+    `back=requests` leads back to the page of all requests. A repeat finds it answered and says so.
+    """
     asked = get_object_or_404(QuotaRequest.objects.select_related("quota"), uuid=uuid)
     quota, currency = asked.quota, organisation_of(request).currency
     typed = (
@@ -54,7 +57,7 @@ def answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
                 messages.success(request, _granted(amount, asked=asked, until=until, request=request))
         except NotPossible as refused:
             messages.error(request, str(refused.message))
-        return HttpResponseRedirect(reverse("limits:all"))
+        return HttpResponseRedirect(reverse("limits:requests" if request.POST.get("back") == "requests" else "limits:all"))
     words = sentences.of(quota, names=sentences.names_of([quota]), currency=currency)
     context = {"asked": asked, "words": words, "form": form, "until": limit_drafts.ends(quota, now=clock.now())}
     return render(request, "setup/limit_request.html", context, status=422 if form.errors else 200)

@@ -139,6 +139,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
         "setup-limits": f"{home}/setup/limits/",
         "setup-limit-new": f"{home}/setup/limits/new/",
         "setup-limit": f"{home}/setup/limits/{made['quota']}/",
+        "setup-limit-requests": f"{home}/setup/limits/requests/",
         "setup-limit-request": f"{home}/setup/limits/requests/{made['request']}/",
         "setup-limit-why": f"{home}/setup/limits/people/{made['person']}/",
         "setup-limit-call": f"{home}/setup/limits/calls/{made['call']}/",
