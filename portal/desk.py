@@ -29,6 +29,7 @@ from providers import money
 from providers.models import ProviderState
 from usage import desk as figures
 from usage import desk_queries, limit_words, moments, plots, sentences, spans
+from usage.call_words import ANSWERS, BAD
 from usage.limit_models import NOBODY, QuotaPeriod
 from usage.spans import Span
 
@@ -150,6 +151,7 @@ def _page(request: HttpRequest, *, team: Team | None) -> HttpResponse:
         "near": _near(look, now=now, team=team) if look.persons else [],
         "unused": _unused(now=now, tz=tz, team=team) if look.persons else None,
         "calls": look.url(),
+        "answers_url": look.url(outcome=ANSWERS),
     }
     if team is None:
         assert isinstance(request.user, User)
@@ -203,7 +205,7 @@ def _figures(look: Look, *, now: dt.datetime, tz: ZoneInfo, team: Team | None) -
         "bad_change": desk_words.points(desk.bad_percent, desk.bad_percent_before),
         "failed": desk.sums.failed,
         "refused": desk.refused,
-        "failed_url": look.url(outcome="failed") if desk.sums.failed else "",
+        "failed_url": look.url(outcome=BAD) if desk.sums.failed else "",
         "at_once": f"{desk.at_once:.1f}",
         "busiest": f"{desk.busiest:.1f}",
     }

@@ -12,9 +12,11 @@ from django.utils.translation import gettext as _
 from portal import desk_words as words
 from providers import money
 from usage import call_links
+from usage.call_words import ANSWERS, BAD, ERRORS
 from usage.desk import IN_MATRIX, TOP, Desk
 from usage.desk_queries import Sums, Use
 from usage.limit_models import NOBODY
+from usage.models import REFUSED, Source
 from usage.percentiles import Times
 
 
@@ -52,7 +54,8 @@ class Look:
     states: Mapping[UUID, str] = field(default_factory=dict)
 
     def url(self, **only: UUID | str) -> str:
-        return call_links.calls(self.desk.span, **only) if self.links else ""
+        """The calls behind a figure; "" where there is no such page, and for nobody, whom no search names."""
+        return "" if not self.links or NOBODY in only.values() else call_links.calls(self.desk.span, **only)
 
     def cost(self, micro: int, *, unknown: int = 0) -> Cell:
         text = _("unknown") if unknown and not micro else money.rounded(micro, self.currency)
@@ -80,12 +83,12 @@ def table(what: str, look: Look) -> Table:
 
 def models(look: Look) -> Table:
     def row(model: UUID, sums: Sums) -> tuple[Cell, ...]:
-        url = look.url(model=model)
+        url = look.url(model=model, outcome=ANSWERS)
         times = look.desk.times_of_model.get(model, {})
         failed = Cell(
             words.share(sums.error_rate),
             round(sums.error_rate, 2),
-            look.url(model=model, outcome="failed") if sums.failed else "",
+            look.url(model=model, outcome=BAD) if sums.failed else "",
         )
         cost = look.cost(sums.cost_micro, unknown=sums.unknown)
         return (Cell(look.name(model, nobody="–"), look.name(model, nobody=""), url), count(sums.answers, url), count(sums.tokens), cost,
@@ -109,7 +112,7 @@ def providers(look: Look) -> Table:
     def row(provider: UUID, sums: Sums) -> tuple[Cell, ...]:
         url = look.url(provider=provider)
         state = look.states.get(provider, "")
-        failed = look.url(provider=provider, outcome="failed") if sums.failed else ""
+        failed = look.url(provider=provider, outcome=BAD) if sums.failed else ""
         times = look.desk.times_of_provider.get(provider, {})
         named = look.name(provider, nobody=_("none reached"))
         return (Cell(named, named, url), count(sums.calls, url), look.cost(sums.cost_micro, unknown=sums.unknown),
@@ -121,11 +124,12 @@ def providers(look: Look) -> Table:
 
 
 def sources(look: Look) -> Table:
-    rows = tuple(
-        (Cell(words.source(name), name, look.url(source=name)), count(sums.calls, look.url(source=name)), count(sums.tokens),
-         look.cost(sums.cost_micro, unknown=sums.unknown))
-        for name, sums in look.desk.by_source.items() if sums.calls
-    )  # fmt: skip
+    def row(name: str, sums: Sums) -> tuple[Cell, ...]:
+        url = look.url(source=name) if name == Source.TITLE else look.url(source=name, outcome=ANSWERS)
+        cost = look.cost(sums.cost_micro, unknown=sums.unknown)
+        return Cell(words.source(name), name, url), count(sums.calls, url), count(sums.tokens), cost
+
+    rows = tuple(row(name, sums) for name, sums in look.desk.by_source.items() if sums.calls)
     return Table("sources", _("Where calls come from"), (_("Door"), _("Calls"), _("Tokens"), _("Cost")), rows)
 
 
@@ -133,7 +137,7 @@ def teams(look: Look) -> Table:
     rows = []
     for team, use in look.desk.of_teams.items():
         named = look.name(team, nobody=_("without a team"))
-        url = look.url(team=team) if team != NOBODY else ""
+        url = look.url(team=team, outcome=ANSWERS)
         full = look.limits.get(team)
         limit = (
             Cell("–")
@@ -162,7 +166,7 @@ def keys(look: Look) -> Table:
 
 def _uses(look: Look, what: str, title: str, who: str, uses: Mapping[UUID, Use], *, name: str) -> Table:
     def row(pk: UUID, use: Use) -> tuple[Cell, ...]:
-        url = look.url(**{name: pk})
+        url = look.url(outcome=ANSWERS, **{name: pk})
         named = look.name(pk, nobody="–")
         return (
             Cell(named, named, url),
@@ -183,10 +187,10 @@ def matrix(look: Look) -> Table:
         cells = [look.desk.matrix.get((person, model)) for model in shown]
         named = look.name(person, nobody="–")
         asked = [
-            count(use.calls if use else 0, look.url(person=person, model=model))
+            count(use.calls if use else 0, look.url(person=person, model=model, outcome=ANSWERS))
             for use, model in zip(cells, shown, strict=True)
         ]
-        rows.append((Cell(named, named, look.url(person=person)), *asked))
+        rows.append((Cell(named, named, look.url(person=person, outcome=ANSWERS)), *asked))
     head = (_("Person"), *(look.name(model, nobody="–") for model in shown))
     return Table(
         "matrix", _("Who uses which model"), head, tuple(rows), more=max(0, len(look.desk.of_people) - IN_MATRIX)
@@ -200,7 +204,7 @@ def errors(look: Look) -> Table:
         _("Failed and broken off"),
         look.desk.errors,
         words.cause,
-        by="error",
+        links={"outcome": BAD},
         empty=_("No answer failed."),
     )
 
@@ -212,16 +216,25 @@ def rejections(look: Look) -> Table:
         _("Refused questions"),
         look.desk.rejections,
         words.reason,
+        links={"outcome": REFUSED},
         empty=_("No question was refused."),
     )
 
 
 def _causes(
-    look: Look, what: str, title: str, counts: Mapping[str, int], say: Callable[[str], str], *, by: str = "", empty: str
+    look: Look,
+    what: str,
+    title: str,
+    counts: Mapping[str, int],
+    say: Callable[[str], str],
+    *,
+    links: Mapping[str, str],
+    empty: str,
 ) -> Table:
     rows = []
     for kind, n in counts.items():
-        url = look.url(**{by: kind}) if by and kind else ""
+        # Of some refusals (a stale page, an answer that is still being written) there is no row.
+        url = look.url(**links, error=kind) if kind in ERRORS else ""
         rows.append((Cell(say(kind), kind, url), count(n, url)))
     return Table(what, title, (_("Why"), _("How many")), tuple(rows), empty=empty)
 

@@ -45,7 +45,8 @@ def _sums(model: type[models.Model], *, days: int, largest: str) -> str:
     """Sums of the same key are added up; columns that end in `largest` keep the larger value."""
     key: tuple[str, ...] = model.KEY  # type: ignore[attr-defined]  # the three have it
     table = model._meta.db_table
-    sums = [f.column for f in model._meta.concrete_fields if not f.primary_key and f.column not in key]
+    columns = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]
+    sums = [name for name in columns if name not in key]
     moved = {"bucket": f'"bucket" - {days * QUARTERS_A_DAY}', "day": f"date(\"day\", '-{days} days')"}
     if connection.vendor == "postgresql":
         moved["day"] = f'"day" - {days}'

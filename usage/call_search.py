@@ -17,8 +17,9 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import QueryDict
 
 from accounts.models import User
-from usage import call_words
+from usage import call_lines, call_words
 from usage.models import CallLine, Invocation, Source
+from usage.rollups import BAD
 
 PAGE = 50
 SPAN = 50_000
@@ -89,7 +90,7 @@ def read(given: QueryDict, *, tz: ZoneInfo) -> Search:
     ids = {name: str(_uuid(given.get(name, "")) or "") for name in IDS}
     chosen = {
         name: value if (value := given.get(name, "")) in known else ""
-        for name, known in (("source", Source.values), ("outcome", call_words.OUTCOMES), ("error", call_words.ERRORS))
+        for name, known in (("source", Source.values), ("outcome", call_words.CHOICES), ("error", call_words.ERRORS))
     }
     moments = {"since": moment(given.get("from", ""), tz=tz), "until": moment(given.get("to", ""), tz=tz)}
     return Search(**word, **ids, **chosen, **moments)  # type: ignore[arg-type]  # texts and moments, each by its name
@@ -158,7 +159,8 @@ def _conditions(search: Search, *, team: uuid.UUID | None) -> tuple[Q, list[Q]]:
     if search.error:
         indexed.append(Q(error_kind=search.error) & ~Q(error_kind=""))
     if search.outcome:
-        (others if search.outcome == "done" else indexed).append(_of_outcome(search.outcome))
+        many = search.outcome in ("done", call_words.ANSWERS)
+        (others if many else indexed).append(_of_outcome(search.outcome))
     for mine in {search.team, str(team or "")} - {""}:
         indexed.append(Q(team=mine))
     if search.model:
@@ -172,6 +174,10 @@ def _conditions(search: Search, *, team: uuid.UUID | None) -> tuple[Q, list[Q]]:
 
 
 def _of_outcome(outcome: str) -> Q:
+    if outcome == call_words.BAD:
+        return Q(outcome__in=sorted(BAD)) & ~Q(outcome="done") & ~Q(source=Source.TITLE)
+    if outcome == call_words.ANSWERS:
+        return ~Q(outcome=call_lines.REFUSED) & ~Q(source=Source.TITLE)
     return Q(outcome=outcome) if outcome == "done" else Q(outcome=outcome) & ~Q(outcome="done")
 
 

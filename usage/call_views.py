@@ -151,7 +151,7 @@ def _choices(search: Search) -> dict[str, list[tuple[str, str]]]:
         "model": _named(LanguageModel.objects.order_by("name").values_list("uuid", "name"), search.model),
         "provider": _named(Provider.objects.order_by("name").values_list("uuid", "name"), search.provider),
         "source": [(value, str(words)) for value, words in Source.choices],
-        "outcome": [(value, str(words)) for value, words in call_words.OUTCOMES.items()],
+        "outcome": [(value, str(words)) for value, words in call_words.CHOICES.items()],
         "error": [(value, str(words)) for value, words in call_words.ERRORS.items()],
     }
     return found

@@ -17,6 +17,12 @@ OUTCOMES: dict[str, Promise] = {
     "cancelled": _("stopped"),
     "refused": _("refused"),
 }
+ANSWERS, BAD = "answers", "bad"
+"""Looked for as outcomes, as the desk counts: what somebody asked for and was tried; and what of it failed or broke off. No titles."""
+CHOICES: dict[str, Promise] = OUTCOMES | {
+    ANSWERS: _("however, without titles and refusals"),
+    BAD: _("failed or not finished, without titles"),
+}
 ERRORS: dict[str, Promise] = {
     "rate_limit": _("the provider was busy"),
     "no_credit": _("no credit at the provider"),

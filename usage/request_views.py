@@ -57,7 +57,9 @@ def answer(request: HttpRequest, uuid: UUID) -> HttpResponse:
                 messages.success(request, _granted(amount, asked=asked, until=until, request=request))
         except NotPossible as refused:
             messages.error(request, str(refused.message))
-        return HttpResponseRedirect(reverse("limits:requests" if request.POST.get("back") == "requests" else "limits:all"))
+        return HttpResponseRedirect(
+            reverse("limits:requests" if request.POST.get("back") == "requests" else "limits:all")
+        )
     words = sentences.of(quota, names=sentences.names_of([quota]), currency=currency)
     context = {"asked": asked, "words": words, "form": form, "until": limit_drafts.ends(quota, now=clock.now())}
     return render(request, "setup/limit_request.html", context, status=422 if form.errors else 200)

@@ -33,8 +33,8 @@ def test_a_failed_call_is_found_by_the_id_that_was_shown_and_exported(open_page:
     expect(row).to_have_count(1)
     expect(row).to_contain_text("failed")
     row.get_by_role("link").click()
-    expect(desk.get_by_text("no credit at the provider").first).to_be_visible()
-    expect(desk.locator(".life")).to_contain_text("The provider failed: no credit at the provider.")
+    expect(desk.get_by_text("the provider does not have the model").first).to_be_visible()
+    expect(desk.locator(".life")).to_contain_text("The provider failed: the provider does not have the model.")
     expect(desk.locator(".life")).to_contain_text("HTTP 404")
     expect(desk.locator("body")).not_to_contain_text("A secret question")
 

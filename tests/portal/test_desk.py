@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import html
 import io
 import re
 import uuid
@@ -39,12 +40,20 @@ def admin() -> Client:
     return signed_in(User.objects.create_superuser("root@example.com", name="Root", language="en", time_zone="UTC"))
 
 
-def asked(who: User, *, model: LanguageModel | None = None, team: Team | None = None, cost: int = 2_000_000) -> None:
+def asked(
+    who: User,
+    *,
+    model: LanguageModel | None = None,
+    team: Team | None = None,
+    cost: int = 2_000_000,
+    outcome: str = "done",
+    source: str = "page",
+) -> None:
     """A call that is in the sums."""
     at = now()
     row = Invocation(
-        request_id=uuid.uuid4(), source="page", person=who.uuid, team=team.uuid if team else None,
-        model=model.uuid if model else None, created_at=at, finished_at=at, ttft_ms=900, duration_ms=5_000, outcome="done",
+        request_id=uuid.uuid4(), source=source, person=who.uuid, team=team.uuid if team else None,
+        model=model.uuid if model else None, created_at=at, finished_at=at, ttft_ms=900, duration_ms=5_000, outcome=outcome,
         organisation_currency="USD", organisation_cost_micro=cost,
     )  # fmt: skip
     row.save()
@@ -122,6 +131,28 @@ def test_a_figure_leads_to_the_calls_behind_it(admin: Client) -> None:
     links = re.findall(r'href="(/setup/calls/[^"]+)"', words)
     assert any(f"model={model.uuid}" in link for link in links)
     assert all("from=2" in link and "to=2" in link for link in links)
+
+
+def test_a_figure_leads_to_as_many_calls_as_it_says(admin: Client) -> None:
+    ada, model = person("ada"), scene.model("thorough")
+    for outcome in ("done", "failed", "interrupted", "cancelled"):
+        asked(ada, model=model, outcome=outcome)
+    asked(ada, model=model, source="title")
+    refused = Invocation.objects.get(source="title")
+    refused.pk, refused.request_id, refused.source, refused.outcome = None, uuid.uuid4(), "page", "refused"
+    refused.error_kind = "limit_reached"
+    refused.save()
+    rollups.refused(team=None, source="page", reason="limit_reached", now=now())
+    words = admin.get(f"{PAGE}?range=hour").content.decode()
+    links = dict.fromkeys(re.findall(r'href="(/setup/calls/[^"]+)">([^<]+)<', words))
+    found = {(html.unescape(link), figure) for link, figure in links if figure.isdecimal()}
+    assert {figure for _link, figure in found} == {"1", "4"}
+    for link, figure in found:
+        listed = admin.get(link).content.decode()
+        assert listed.count('<span class="state ') == int(figure), link
+    bad = next(link for link in re.findall(r'href="(/setup/calls/[^"]+)"', words) if "outcome=bad" in link)
+    states = re.findall(r'<span class="state [a-z]*">([^<]+)</span>', admin.get(html.unescape(bad)).content.decode())
+    assert sorted(states) == ["failed", "not finished"]
 
 
 @pytest.mark.parametrize(

@@ -177,7 +177,12 @@ ADMINISTRATION = (
         "setup/prices/rates/currency/",
         needs=("providers.change_provider", "accounts.change_organisation"),
     ),
-    Group(SETUP, READ, "setup/limits/ setup/limits/requests/ setup/limits/export/ setup/limits/people/<uuid:person>/", needs=LIMITS),
+    Group(
+        SETUP,
+        READ,
+        "setup/limits/ setup/limits/requests/ setup/limits/export/ setup/limits/people/<uuid:person>/",
+        needs=LIMITS,
+    ),
     Group(
         SETUP,
         FORM,

@@ -323,6 +323,7 @@ def test_a_file_ends_at_its_size_and_says_where_the_next_begins(monkeypatch: pyt
         ({"model": str(uuid.uuid4())}, "invocation_model"),
         ({"key": str(uuid.uuid4())}, "invocation_key"),
         ({"outcome": "failed"}, "invocation_outcome"),
+        ({"outcome": "bad"}, "invocation_outcome"),
         ({"error": "rate_limit"}, "invocation_error"),
     ],
 )
