@@ -16,6 +16,8 @@ QUARTERS_A_DAY = 86_400 // QUARTER_S
 def add(days: int) -> None:
     """Everything once more, so many days earlier; one transaction. Doubles what is there."""
     with transaction.atomic(), connection.cursor() as cursor:
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL statement_timeout = 0")
         for model in (Invocation, LedgerEntry):
             cursor.execute(_rows(model, days=days))
         for sums, largest in ((Rollup, ""), (RollupTimes, "_max"), (PersonDay, "")):
