@@ -42,7 +42,11 @@ def requests(request: HttpRequest) -> HttpResponse:
         "rows": _told(list(shown), currency=organisation_of(request).currency),
         "show": show,
         "nobody": _("Somebody whose name was erased"),
-        "shows": [(_State.OPEN, _("Waiting")), (_State.GRANTED, _("Granted")), (_State.REFUSED, _("Refused"))],
+        "shows": [
+            (_State.OPEN, _("Waiting for an answer")),
+            (_State.GRANTED, _("Granted")),
+            (_State.REFUSED, _("Refused")),
+        ],
         "query": query,
     }
     return render(request, "setup/limit_requests.html", context)
