@@ -24,6 +24,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests import migrated
+
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "correct horse battery staple"
 WORKER = ["-m", "portal.worker"]  # as bin/run starts it
@@ -249,6 +251,7 @@ class Site:
     def start(self) -> Site:
         """Simulator, database, web and worker; returns when a page answers."""
         self.start_simulator()
+        migrated.copy(Path(self.environment["DATA_DIR"]), environment=self.environment)
         self.manage("setup")
         for number in range(self.webs):
             self.start_web(number)
