@@ -184,7 +184,7 @@ def _last_hour(look: Look, *, now: dt.datetime, tz: ZoneInfo) -> Any:
 def _figures(look: Look, *, now: dt.datetime, tz: ZoneInfo, team: Team | None) -> dict[str, Any]:
     """The four figures at the top."""
     desk = look.desk
-    budget = figures.budgets(now=now, tz=tz, currency=look.currency, scope=team.uuid if team else NOBODY)
+    budget = figures.budgets(now=now, tz=tz, currency=look.currency, scope=team.uuid if team else NOBODY, desk=desk)
     ttft, before = desk.times["ttft"], desk.times_before["ttft"]
     return {
         "cost": money.rounded(desk.sums.cost_micro, look.currency),

@@ -182,10 +182,13 @@ def names(
 # --- money of the month ---------------------------------------------------------------------------------------------------
 
 
-def budgets(*, now: dt.datetime, tz: ZoneInfo, currency: str, scope: UUID = NOBODY) -> Budget:
-    """The month's money against its limit: the organisation's, or the team's. Two queries."""
+def budgets(*, now: dt.datetime, tz: ZoneInfo, currency: str, scope: UUID = NOBODY, desk: Desk | None = None) -> Budget:
+    """The month's money against its limit: the organisation's, or the team's. Two queries; one if `desk` is of this month."""
     span = spans.of("month", now=now, tz=tz)
-    spent = reads.together(reads.calls(span, scope=scope, steps=False), currency=currency).cost_micro
+    if desk is not None and (desk.span.first, desk.span.end) == (span.first, span.end):
+        spent = desk.sums.cost_micro
+    else:
+        spent = reads.together(reads.calls(span, scope=scope, steps=False), currency=currency).cost_micro
     whose = Scope.ORGANISATION if scope == NOBODY else Scope.TEAM
     limits = Quota.objects.filter(
         scope=whose, subject=scope, unit=Unit.COST, period=Period.MONTH, enabled=True, removed_at=None, of_models=[]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Sum, Value, When
+from django.db.models import Case, Count, Exists, F, IntegerField, Max, OuterRef, Q, QuerySet, Sum, Value, When
 
 from accounts.models import User
 from usage.limit_models import NOBODY, QuotaPeriod
@@ -112,9 +112,9 @@ def _step(span: Span) -> Any:
 
 
 def calls(span: Span, *, scope: UUID, steps: bool) -> list[dict[str, Any]]:
-    """The sums of quarters by step (else in one), model, provider, source, outcome and error. One query."""
+    """The sums of quarters: by step, model, provider, source, outcome and error, or only as far as `together` needs it. One query."""
     rows = _within(Rollup.objects.all(), span, scope=scope)
-    by: tuple[str, ...] = _BY
+    by: tuple[str, ...] = ("source", "outcome", "organisation_currency")
     if steps:
         rows, by = rows.annotate(step=_step(span)), ("step", *_BY)
     return list(rows.values(*by).order_by(*by).annotate(**{name: Sum(name) for name in _ADDED}))
@@ -244,8 +244,9 @@ def matrix(rows: Iterable[dict[str, Any]], *, currency: str) -> dict[tuple[UUID,
 
 def unused(*, since: dt.date, team: UUID = NOBODY, most: int = 8) -> tuple[int, list[User]]:
     """People who may sign in and have asked nothing since that day: how many, and the first ones by name. Two queries."""
-    asked = PersonDay.objects.filter(day__gte=since, calls__gt=0).values("person")
-    rows = User.objects.filter(is_active=True, is_service=False).exclude(uuid__in=asked)
+    # Asked person by person, which ends at the first day: a list of all who asked would be read out of every day of everybody.
+    asked = PersonDay.objects.filter(person=OuterRef("uuid"), day__gte=since, calls__gt=0)
+    rows = User.objects.filter(~Exists(asked), is_active=True, is_service=False)
     if team != NOBODY:
         rows = rows.filter(memberships__team__uuid=team)
     return rows.count(), list(rows.order_by("name", "email")[:most])

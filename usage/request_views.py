@@ -6,7 +6,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -26,7 +25,7 @@ from usage.limit_models import QuotaRequest, Unit
 from usage.limit_views import MAY, bar
 from usage.models import LedgerEntry
 
-PAGE = 30
+PAGE, MOST_PAGES = 30, 100
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -84,7 +83,10 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
     organisation = organisation_of(request)
     standing, every = explaining.reasons(person=found.uuid, now=clock.now())
     told = [(reason.applies, _told(reason, currency=organisation.currency)) for reason in every]
-    entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-at", "-pk")
+    # As the index has them, and uncounted: somebody may have a million.
+    entries = LedgerEntry.objects.filter(person=found.uuid).order_by("-reserved_at", "-pk")
+    page = _page(request.GET.get("page", ""))
+    some = list(entries[(page - 1) * PAGE : page * PAGE + 1])
     context = {
         "person": found,
         "applies": [shown for applies, shown in told if applies],
@@ -95,9 +97,15 @@ def why(request: HttpRequest, person: UUID) -> HttpResponse:
         ],
         "team": standing.team_name,
         "zone": standing.time_zone,
-        "shown": Paginator(entries, PAGE).get_page(request.GET.get("page")),
+        "entries": some[:PAGE],
+        "earlier": page - 1,
+        "later": page + 1 if len(some) > PAGE and page < MOST_PAGES else 0,
     }
     return render(request, "setup/limit_why.html", context)
+
+
+def _page(text: str) -> int:
+    return min(int(text), MOST_PAGES) if text.isascii() and text.isdecimal() and len(text) < 9 and int(text) else 1
 
 
 def _told(reason: Reason, *, currency: str) -> dict[str, Any]:
