@@ -26,7 +26,7 @@ from usage.models import Invocation, PersonDay, QuotaRequest, Rollup, RollupTime
 
 pytestmark = pytest.mark.django_db
 PAGE = "/setup/desk/"
-QUERIES = 36
+QUERIES = 35
 
 
 def person(name: str, **fields: object) -> User:
