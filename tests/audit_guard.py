@@ -1,4 +1,4 @@
-"""Lifts the database's guard over the audit trail, the ledger and closed months, for planted faults and for emptying the test database. Tests only."""
+"""Lifts the database's guard over the audit trail, the ledger and closed months: for planted faults and emptying. Tests only."""
 
 from __future__ import annotations
 

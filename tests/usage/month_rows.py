@@ -50,7 +50,15 @@ def used(
     }  # fmt: skip
     request_id = uuid.uuid4()
     entry = LedgerEntry(
-        request_id=request_id, kind=kind, reserved_at=at, at=at, source=source, outcome=outcome, **names, **counted, **cost
+        request_id=request_id,
+        kind=kind,
+        reserved_at=at,
+        at=at,
+        source=source,
+        outcome=outcome,
+        **names,
+        **counted,
+        **cost,
     )
     tally = rollups.Tally()
     with transaction.atomic():
@@ -64,7 +72,9 @@ def used(
     return entry
 
 
-def corrected(entry: LedgerEntry, micro: int | None, *, at: dt.datetime, tokens: tuple[int, int] = (0, 0), by: User | None = None) -> LedgerEntry:
+def corrected(
+    entry: LedgerEntry, micro: int | None, *, at: dt.datetime, tokens: tuple[int, int] = (0, 0), by: User | None = None
+) -> LedgerEntry:
     """A correction of a call, as the ledger and the sums hold it."""
     number = LedgerEntry.objects.filter(request_id=entry.request_id, kind="correction").count() + 1
     names = {

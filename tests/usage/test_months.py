@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -17,11 +18,13 @@ from hypothesis.stateful import run_state_machine_as_test
 from accounts import clock
 from accounts.models import Organisation, Team
 from providers.models import LanguageModel, Provider
+from tests import audit_guard
+from tests.accounts.crowd import actions
 from tests.usage import machine, making, month_rows
 from tests.usage.month_rows import BEGINS, BERLIN, ENDS, MIDDLE, NOVEMBER_MIDDLE, OCTOBER, corrected, used
 from tests.usage.plain_ledger import CLOCK
 from tests.usage.test_rollups import MODEST
-from usage import invoices, month_queries, month_report, months, quotas
+from usage import invoices, month_queries, month_report, months
 from usage.limit_models import NOBODY
 from usage.models import ExchangeRate, Invoice, LedgerEntry, PersonDay
 from usage.month_queries import MONEY, SUMS
@@ -46,8 +49,12 @@ def test_figures_are_those_one_adds_up_by_hand() -> None:
     used(person=bob, team=labs, model=gpt, provider=pro, own=("USD", 500_000), micro=500_000)  # $0.50
     used(person=bob, team=labs, model=deep, provider=cny, own=("CNY", 5_000_000), micro=None)  # ¥5, no rate
     used(person=bob, model=gpt, provider=pro, own=None, micro=None)  # no price, no team
-    used(person=bob, team=labs, model=gpt, provider=pro, own=("USD", 250_000), micro=250_000, source="title")  # no question
-    used(person=bob, team=labs, model=gpt, provider=pro, own=("USD", 125_000), micro=125_000, kind="attempt")  # a lost try
+    used(
+        person=bob, team=labs, model=gpt, provider=pro, own=("USD", 250_000), micro=250_000, source="title"
+    )  # no question
+    used(
+        person=bob, team=labs, model=gpt, provider=pro, own=("USD", 125_000), micro=125_000, kind="attempt"
+    )  # a lost try
     used(BEGINS - SECOND, person=ada, team=sales, model=gpt, provider=pro)  # September
     corrected(first, -300_000, at=MIDDLE + dt.timedelta(days=1), tokens=(-10, 0))
     corrected(first, -40_000, at=NOVEMBER_MIDDLE)
@@ -55,7 +62,12 @@ def test_figures_are_those_one_adds_up_by_hand() -> None:
     whole = report.sums
     assert (whole.calls, whole.cost_micro, whole.corrections, whole.corrected_micro) == (5, 4_275_000, 1, -300_000)
     assert whole.total_micro == 3_975_000
-    assert (whole.input_tokens, whole.cached_tokens, whole.output_tokens, whole.reasoning_tokens) == (1_600, 400, 500, 50)
+    assert (whole.input_tokens, whole.cached_tokens, whole.output_tokens, whole.reasoning_tokens) == (
+        1_600,
+        400,
+        500,
+        50,
+    )
     assert (whole.own, whole.in_own) == ({"USD": 2_875_000, "CNY": 15_000_000}, {"USD": 2_875_000, "CNY": 1_400_000})
     assert (whole.unpriced, whole.unconverted) == (1, 1)
     assert {name: (sums.calls, sums.total_micro) for name, sums in report.of_centres.items()} == {
@@ -71,8 +83,14 @@ def test_figures_are_those_one_adds_up_by_hand() -> None:
     assert {pk: (sums.calls, sums.total_micro) for pk, sums in report.people.items()} == {
         ada.uuid: (2, 3_100_000), bob.uuid: (3, 875_000),
     }  # fmt: skip
-    assert [report.name(pk) for pk in (sales.uuid, gpt.uuid, cny.uuid, ada.uuid, NOBODY)] == ["Sales", "GPT", "Cny", "Ada", ""]
-    assert list(report.of_models)[0] == (gpt.uuid, pro.uuid)  # the dearest first
+    assert [report.name(pk) for pk in (sales.uuid, gpt.uuid, cny.uuid, ada.uuid, NOBODY)] == [
+        "Sales",
+        "GPT",
+        "Cny",
+        "Ada",
+        "",
+    ]
+    assert next(iter(report.of_models)) == (gpt.uuid, pro.uuid)  # the dearest first
     of_sales = october(scope=sales.uuid)
     assert (of_sales.sums.calls, of_sales.sums.total_micro, set(of_sales.of_teams)) == (2, 3_100_000, {sales.uuid})
     assert month_queries.corrected_later(months.of(OCTOBER, tz=BERLIN)) == (1, -40_000)
@@ -81,7 +99,13 @@ def test_figures_are_those_one_adds_up_by_hand() -> None:
 
 @pytest.mark.parametrize(
     ("at", "belongs"),
-    [(BEGINS - SECOND, False), (BEGINS, True), (ENDS - SECOND, True), (ENDS, False), (ENDS - dt.timedelta(hours=1), True)],
+    [
+        (BEGINS - SECOND, False),
+        (BEGINS, True),
+        (ENDS - SECOND, True),
+        (ENDS, False),
+        (ENDS - dt.timedelta(hours=1), True),
+    ],
 )
 def test_a_month_has_the_edges_of_the_organisations_clock(at: dt.datetime, belongs: bool) -> None:
     """Summer time ends in it: the last hour is one that a month of fixed offset would lose."""
@@ -94,12 +118,14 @@ def test_a_month_has_the_edges_of_the_organisations_clock(at: dt.datetime, belon
     assert len(october().of_teams) == int(belongs)
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York", "Pacific/Apia"])
+@pytest.mark.parametrize(
+    "zone", ["Europe/Berlin", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York", "Pacific/Apia"]
+)
 def test_months_leave_no_moment_out_in_any_zone(zone: str) -> None:
     tz = ZoneInfo(zone)
     firsts = [dt.date(2025 + n // 12, n % 12 + 1, 1) for n in range(24)]
     found = months.several(firsts, tz=tz)
-    assert all(one.ends_at == other.starts_at for one, other in zip(found, found[1:], strict=False))
+    assert all(one.ends_at == other.starts_at for one, other in pairwise(found))
     assert all(month.starts_at.timestamp() % 900 == 0 for month in found)
 
 
@@ -129,7 +155,9 @@ def test_what_was_counted_in_another_currency_is_told_and_not_added() -> None:
 def test_rates_in_force_are_those_at_its_beginning_and_those_that_began_in_it() -> None:
     month_rows.berlin()
     for days, rate in ((-60, 130_000), (-5, 140_000), (3, 141_000), (40, 150_000)):
-        ExchangeRate.objects.create(currency="CNY", into="USD", rate_micro=rate, effective_from=BEGINS + dt.timedelta(days=days))
+        ExchangeRate.objects.create(
+            currency="CNY", into="USD", rate_micro=rate, effective_from=BEGINS + dt.timedelta(days=days)
+        )
     ExchangeRate.objects.create(currency="EUR", into="CNY", rate_micro=1, effective_from=BEGINS)
     found = month_report.rates(months.of(OCTOBER, tz=BERLIN), currency="USD")
     assert [(rate.currency, rate.rate_micro) for rate in found] == [("CNY", 140_000), ("CNY", 141_000)]
@@ -153,10 +181,18 @@ def by_rows(month: months.Month, *by: str) -> dict[Any, Counter[str]]:
             into["corrected_tokens"] += entry.input_tokens + entry.output_tokens
             into["corrected_micro"] += entry.organisation_cost_micro or 0
             continue
-        for name in ("input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens", "cost_micro", "organisation_cost_micro"):
+        for name in (
+            "input_tokens",
+            "cached_tokens",
+            "output_tokens",
+            "reasoning_tokens",
+            "cost_micro",
+            "organisation_cost_micro",
+        ):
             into[name] += getattr(entry, name) or 0
         into["unknown"] += entry.organisation_cost_micro is None and bool(entry.input_tokens or entry.output_tokens)
-    return {key: +sums | -sums for key, sums in found.items() if +sums or -sums}
+    plain = {key: Counter({name: n for name, n in sums.items() if n}) for key, sums in found.items()}
+    return {key: sums for key, sums in plain.items() if sums}
 
 
 def as_counters(rows: list[dict[str, Any]], *by: str) -> dict[Any, Counter[str]]:
@@ -196,7 +232,9 @@ class Machine(machine.Ledger):
             super().teardown()
 
 
-def test_after_any_order_of_steps_every_table_adds_up_to_the_ledgers_rows(monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+def test_after_any_order_of_steps_every_table_adds_up_to_the_ledgers_rows(
+    monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
     monkeypatch.setattr(clock, "now", CLOCK.now)
     made = machine.prepared()
     run_state_machine_as_test(type("Both", (Machine, made), {}), settings=MODEST)
@@ -215,7 +253,9 @@ STEPS = st.lists(
 
 @hypothesis_settings(MODEST, max_examples=30 if connection.vendor == "sqlite" else 8)
 @given(steps=STEPS)
-def test_any_mix_of_calls_lost_tries_and_corrections_in_both_currencies_adds_up(steps: list[Any], django_db_blocker: Any) -> None:
+def test_any_mix_of_calls_lost_tries_and_corrections_in_both_currencies_adds_up(
+    steps: list[Any], django_db_blocker: Any
+) -> None:
     month_rows.berlin()
     people, teams = [making.person("ada"), making.person("bob"), None], [Team.objects.create(name="Sales"), None]
     try:
@@ -236,12 +276,10 @@ def test_any_mix_of_calls_lost_tries_and_corrections_in_both_currencies_adds_up(
 
 def _emptied() -> None:
     """Each example begins without rows; the guard of the ledger is lifted for that."""
-    from tests import audit_guard  # noqa: PLC0415  # beside its only use
-
     with audit_guard.lifted(connection, table=audit_guard.LEDGER):
         for table in ("usage_ledgerentry", "usage_invocation", "usage_rollup", "usage_rolluptimes", "usage_personday"):
             with connection.cursor() as cursor:
-                cursor.execute(f"DELETE FROM {table}")  # noqa: S608  # names from here
+                cursor.execute(f"DELETE FROM {table}")  # names from here
     Team.objects.all().delete()
     making.User.objects.all().delete()
 
@@ -257,7 +295,14 @@ def test_an_invoice_is_held_against_the_ledger_in_its_own_currency() -> None:
     used(model=gpt, provider=pro, own=("CNY", 10_000_000), micro=1_400_000)
     used(model=deep, provider=pro, own=("CNY", 6_000_000), micro=840_000)
     for model, asked in ((gpt, 10_500_000), (deep, 6_000_000)):
-        invoices.enter(OCTOBER, provider=(pro.uuid, "Pro"), model=(model.uuid, model.name), amount_micro=asked, currency="CNY", by=root)
+        invoices.enter(
+            OCTOBER,
+            provider=(pro.uuid, "Pro"),
+            model=(model.uuid, model.name),
+            amount_micro=asked,
+            currency="CNY",
+            by=root,
+        )
     found = invoices.compared(october().of_models, invoices.of_month(OCTOBER))
     assert [(row.model, row.ledger_micro, row.difference_micro, row.percent) for row in found] == [
         (NOBODY, 16_000_000, None, None), (gpt.uuid, 10_000_000, 500_000, 5.0), (deep.uuid, 6_000_000, 0, 0.0),
@@ -265,7 +310,9 @@ def test_an_invoice_is_held_against_the_ledger_in_its_own_currency() -> None:
     balance = invoices.balance(found)["CNY"]
     assert (balance.invoiced_micro, balance.difference_micro, balance.percent) == (16_500_000, 500_000, 3.125)
     # The whole invoice stands for its parts, which then count no second time.
-    invoices.enter(OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=17_000_000, currency="CNY", by=root)
+    invoices.enter(
+        OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=17_000_000, currency="CNY", by=root
+    )
     found = invoices.compared(october().of_models, invoices.of_month(OCTOBER))
     assert {name: row.difference_micro for name, row in invoices.balance(found).items()} == {"CNY": 1_000_000}
 
@@ -274,18 +321,17 @@ def test_an_invoice_in_a_currency_that_nothing_was_counted_in_is_all_difference(
     month_rows.berlin()
     root, pro = making.person("root"), Provider.objects.create(name="Pro")
     used(provider=pro, own=("USD", 2_000_000))
-    invoices.enter(OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=3_000_000, currency="EUR", by=root)
+    invoices.enter(
+        OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=3_000_000, currency="EUR", by=root
+    )
     row = invoices.compared(october().of_models, invoices.of_month(OCTOBER))[0]
     assert (row.ledger_micro, row.difference_micro, row.percent) == (0, 3_000_000, None)
 
 
 def test_each_change_of_an_invoice_is_an_event_and_a_repeat_is_none() -> None:
-    from tests.accounts.crowd import actions  # noqa: PLC0415  # it signs in, which this room does not need else
-
     root, pro = making.person("root"), Provider.objects.create(name="Pro")
     whole: dict[str, Any] = {"provider": (pro.uuid, "Pro"), "model": (NOBODY, ""), "currency": "USD", "by": root}
     for amount in (5_000_000, 5_000_000, 6_000_000, None, None):
         invoices.enter(OCTOBER, amount_micro=amount, **whole)
     assert actions() == ["invoice.entered", "invoice.entered", "invoice.removed"]
     assert Invoice.objects.count() == 0
-    assert quotas is not None
