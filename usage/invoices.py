@@ -104,7 +104,8 @@ def compared(of_models: Mapping[tuple[UUID, UUID], Sums], invoices: Iterable[Inv
         for currency, micro in sums.own.items():
             whole.counted[currency] = whole.counted.get(currency, 0) + micro
         whole.unpriced += sums.unpriced
-        whole.models.append(Compared(provider, model, sums.own, sums.unpriced, entered.get((provider, model))))
+        if model != NOBODY:
+            whole.models.append(Compared(provider, model, sums.own, sums.unpriced, entered.get((provider, model))))
     for (provider, model), row in entered.items():
         whole = found.setdefault(provider, _Whole())
         if model != NOBODY and all(each.model != model for each in whole.models):
