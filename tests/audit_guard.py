@@ -14,6 +14,7 @@ if TYPE_CHECKING:  # importing it needs settings, and this module is imported be
 TABLE = "accounts_auditevent"
 LEDGER = "usage_ledgerentry"
 MONTH, MONTH_LINE = "usage_closedmonth", "usage_monthline"
+GUARDED = (TABLE, LEDGER, MONTH, MONTH_LINE)
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def let_tests_empty_the_database() -> None:
 
     def unguarded(self: Any, sql_list: Iterable[str]) -> None:
         with ExitStack() as free:
-            for table in (TABLE, LEDGER, MONTH, MONTH_LINE):
+            for table in GUARDED:
                 free.enter_context(lifted(self.connection, table=table))
             flush(self, sql_list)
 

@@ -1,4 +1,4 @@
-"""The month report's pages: who sees what, closing once, invoices, files that no spreadsheet runs, the same queries for any number of rows."""
+"""The month report's pages: who sees what, closing once, invoices, files that no spreadsheet runs, queries for any number of rows."""
 
 from __future__ import annotations
 
@@ -66,9 +66,15 @@ def test_the_list_has_each_month_with_its_state_money_and_difference(admin: Clie
     used(MIDDLE - dt.timedelta(days=40), provider=pro)
     used(provider=pro)
     month_closing.close(dt.date(2026, 9, 1), tz=BERLIN, by=None)
-    invoices.enter(OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=2_100_000, currency="USD", by=root("eve"))
+    invoices.enter(
+        OCTOBER, provider=(pro.uuid, "Pro"), model=(NOBODY, ""), amount_micro=2_100_000, currency="USD", by=root("eve")
+    )
     rows = [plain(row) for row in re.findall(r"<tr>(.*?)</tr>", words(admin, LIST), re.S)[1:]]
-    assert [row.split("$")[0].strip() for row in rows] == ["November 2026 running", "October 2026 open", "September 2026 closed"]
+    assert [row.split("$")[0].strip() for row in rows] == [
+        "November 2026 running",
+        "October 2026 open",
+        "September 2026 closed",
+    ]
     assert "$2.00 1 – +$0.10 +5.0 %" in rows[1].replace("&nbsp;", " ")
     assert "none entered" in rows[2]
 
@@ -133,7 +139,9 @@ def test_a_manager_reads_her_teams_months_alone(admin: Client) -> None:
     assert signed_in(mary).get(f"/me/team/{labs.uuid}/months/2026-10/").status_code == 404
 
 
-@pytest.mark.parametrize("name", ["2026-13", "2026-1", "1999-12", "2999-01", "2026-12", "x", "2026-10-01", "0000-00", "rules"])
+@pytest.mark.parametrize(
+    "name", ["2026-13", "2026-1", "1999-12", "2999-01", "2026-12", "x", "2026-10-01", "0000-00", "rules"]
+)
 def test_what_is_no_month_or_one_to_come_is_not_there(admin: Client, name: str) -> None:
     assert admin.get(f"/setup/months/{name}/").status_code == (405 if name == "rules" else 404)
 
@@ -195,7 +203,11 @@ def test_an_invoice_is_entered_changed_and_taken_back_before_and_after_closing(a
     admin.post(url, {"amount": "2", "currency": "USD"})
     assert "agrees with the ledger" in words(admin)
     assert MonthLine.objects.get().organisation_cost_micro == 2_000_000
-    for wrong in ({"amount": "-1", "currency": "USD"}, {"amount": "1,000.5", "currency": "USD"}, {"amount": "1", "currency": "XXX"}):
+    for wrong in (
+        {"amount": "-1", "currency": "USD"},
+        {"amount": "1,000.5", "currency": "USD"},
+        {"amount": "1", "currency": "XXX"},
+    ):
         assert admin.post(url, wrong).status_code == 422
     admin.post(url, {"amount": "", "currency": "USD"})
     assert Invoice.objects.count() == 0
@@ -224,7 +236,9 @@ def test_an_invoice_of_a_provider_that_nothing_was_counted_of_can_be_entered(adm
 
 @pytest.mark.parametrize("what", sorted(month_tables.TABLES))
 @pytest.mark.parametrize("is_closed", [False, True])
-def test_each_table_is_a_file_and_a_name_that_is_a_formula_is_none_there(admin: Client, what: str, is_closed: bool) -> None:
+def test_each_table_is_a_file_and_a_name_that_is_a_formula_is_none_there(
+    admin: Client, what: str, is_closed: bool
+) -> None:
     model = LanguageModel.objects.create(slug="g", name="=HYPERLINK(1)")
     team, pro = Team.objects.create(name="+Sales", cost_centre="@1"), Provider.objects.create(name="-Pro")
     entry = used(person=person("=tom"), team=team, model=model, provider=pro)
@@ -257,11 +271,22 @@ def _many(groups: int) -> None:
     used(MIDDLE - dt.timedelta(days=40))
     month_closing.close(dt.date(2026, 9, 1), tz=BERLIN, by=None)
     bucket, ids = rollups.bucket_of(MIDDLE), [uuid.uuid4() for _ in range(groups)]
-    money = {"currency": "USD", "organisation_currency": "USD", "cost_micro": 5, "organisation_cost_micro": 5, "calls": 2}
-    Rollup.objects.bulk_create([Rollup(bucket=bucket, model=i, provider=i, source="page", outcome="done", **money) for i in ids])
+    money = {
+        "currency": "USD",
+        "organisation_currency": "USD",
+        "cost_micro": 5,
+        "organisation_cost_micro": 5,
+        "calls": 2,
+    }
+    Rollup.objects.bulk_create(
+        [Rollup(bucket=bucket, model=i, provider=i, source="page", outcome="done", **money) for i in ids]
+    )
     PersonDay.objects.bulk_create([PersonDay(day=MIDDLE.date(), person=i, team=i, model=i, **money) for i in ids])
     Invoice.objects.bulk_create(
-        [Invoice(first=OCTOBER, provider=i, provider_name="P", currency="USD", amount_micro=4, entered_at=MIDDLE) for i in ids]
+        [
+            Invoice(first=OCTOBER, provider=i, provider_name="P", currency="USD", amount_micro=4, entered_at=MIDDLE)
+            for i in ids
+        ]
     )
 
 
@@ -283,7 +308,13 @@ def test_a_closed_month_costs_the_same_number_of_queries_for_any_number_of_lines
     admin: Client, groups: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     month = ClosedMonth.objects.create(
-        first=OCTOBER, zone="Europe/Berlin", starts_at=month_rows.BEGINS, ends_at=ENDS, currency="USD", closed_at=ENDS, lines=groups
+        first=OCTOBER,
+        zone="Europe/Berlin",
+        starts_at=month_rows.BEGINS,
+        ends_at=ENDS,
+        currency="USD",
+        closed_at=ENDS,
+        lines=groups,
     )
     ids = [uuid.uuid4() for _ in range(groups)]
     MonthLine.objects.bulk_create(
@@ -308,7 +339,9 @@ def test_a_table_shows_so_many_rows_and_its_file_all_of_them(admin: Client) -> N
 
 
 def test_an_amount_of_several_currencies_is_written_side_by_side() -> None:
-    assert month_tables.several({"USD": 12_300_000, "CNY": 4_000_000, "EUR": 0}) == Cell("¥4.00 + $12.30", "4 CNY + 12.3 USD")
+    assert month_tables.several({"USD": 12_300_000, "CNY": 4_000_000, "EUR": 0}) == Cell(
+        "¥4.00 + $12.30", "4 CNY + 12.3 USD"
+    )
     assert month_tables.several({}) == Cell("–", "")
 
 
