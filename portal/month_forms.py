@@ -19,7 +19,7 @@ class Asked(forms.Form):
     """What a provider asked for; without an amount there is no invoice (any more)."""
 
     amount = forms.CharField(
-        label=_("Amount"),
+        label=_("Sum"),
         max_length=24,
         required=False,
         widget=forms.TextInput(attrs={"inputmode": "decimal", "autocomplete": "off"}),

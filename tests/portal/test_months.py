@@ -72,7 +72,7 @@ def test_the_list_has_each_month_with_its_state_money_and_difference(admin: Clie
     rows = [plain(row) for row in re.findall(r"<tr>(.*?)</tr>", words(admin, LIST), re.S)[1:]]
     assert [row.split("$")[0].strip() for row in rows] == [
         "November 2026 running",
-        "October 2026 open",
+        "October 2026 not closed",
         "September 2026 closed",
     ]
     assert "$2.00 1 – +$0.10 +5.0 %" in rows[1].replace("&nbsp;", " ")
