@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core import mail as outbox
+from django.core.mail import EmailMultiAlternatives
 from django.test import Client
 
 from accounts import clock, mail_sender
@@ -91,6 +92,7 @@ def test_each_reader_gets_it_in_her_language_with_totals_link_and_a_table_withou
         assert said in english.body, said
     assert "2026年10月" in chinese.subject
     for letter in (english, chinese):
+        assert isinstance(letter, EmailMultiAlternatives)
         (name, content, kind) = letter.attachments[0]
         assert (name, kind) == ("2026-10.csv", "text/csv")
         assert "'=Sales" in content

@@ -17,7 +17,7 @@ from accounts.models import AuditEvent, Membership, Organisation, Team, User
 from accounts.people_rights import give
 from chat.models import Generation
 from portal import month_tables
-from portal.month_tables import Cell
+from portal.desk_cards import Cell
 from providers.models import LanguageModel, Provider
 from tests.accounts.crowd import actions, person, root, signed_in
 from tests.chat import scene

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -174,7 +175,7 @@ def test_an_empty_month_can_be_closed() -> None:
 # --- nothing changes it ------------------------------------------------------------------------------------------------------
 
 
-CHANGES = {
+CHANGES: dict[str, Callable[[], object]] = {
     "a line's money": lambda: MonthLine.objects.update(organisation_cost_micro=1),
     "a line's name": lambda: MonthLine.objects.update(team_name="Other"),
     "whose a line is": lambda: MonthLine.objects.update(person=NOBODY),

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import run_state_machine_as_test
 
 from accounts import clock
-from accounts.models import Organisation, Team
+from accounts.models import Organisation, Team, User
 from providers.models import LanguageModel, Provider
 from tests import audit_guard
 from tests.accounts.crowd import actions
@@ -281,7 +281,7 @@ def _emptied() -> None:
             with connection.cursor() as cursor:
                 cursor.execute(f"DELETE FROM {table}")  # names from here
     Team.objects.all().delete()
-    making.User.objects.all().delete()
+    User.objects.all().delete()
 
 
 # --- invoices ---------------------------------------------------------------------------------------------------------------
