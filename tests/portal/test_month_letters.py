@@ -97,7 +97,7 @@ def test_each_reader_gets_it_in_her_language_with_totals_link_and_a_table_withou
         assert (name, kind) == ("2026-10.csv", "text/csv")
         assert "'=Sales" in content
         assert "4711" in content
-        assert "Ada" not in f"{letter.body}{letter.alternatives[0][0]}{content}"
+        assert "Ada" not in f"{letter.body}{letter.alternatives[0][0]!s}{content!s}"
 
 
 def test_only_whoever_was_chosen_and_still_may_is_sent_it() -> None:
