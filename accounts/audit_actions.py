@@ -127,6 +127,12 @@ ACTIONS: dict[str, str | Promise] = {
     "calls.exported": _("%(actor)s exported the log of calls."),
     "ledger.corrected": _("%(actor)s corrected what a call took."),
     "alerts.changed": _("%(actor)s changed who is told of alerts."),
+    # --- months ---
+    "month.closed": _("%(actor)s closed the month %(target)s."),
+    "month.closed_by_itself": _("The month %(target)s closed by itself."),
+    "month.rules_changed": _("%(actor)s changed when months close and who is sent the month report."),
+    "invoice.entered": _("%(actor)s entered an invoice: %(target)s."),
+    "invoice.removed": _("%(actor)s took an invoice back: %(target)s."),
     # --- the administration's plain pages ---
     "row.added": _("%(actor)s added %(target)s in the administration."),
     "row.changed": _("%(actor)s changed %(target)s in the administration."),

@@ -50,6 +50,8 @@ NOUNS: dict[str, str | Promise] = {
     "ledger": _("Ledger"),
     "calls": _("Calls"),
     "alerts": _("Alerts"),
+    "month": _("Months"),
+    "invoice": _("Invoices"),
     "row": _("All records"),
     "audit": _("Audit trail"),
 }

@@ -9,6 +9,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -50,7 +51,9 @@ def line(cells: Iterable[object]) -> str:
 
 
 def guarded(cell: object) -> str:
-    """The cell as text that a spreadsheet does not take for a formula."""
+    """The cell as text that a spreadsheet does not take for a formula; a number is one, below zero too."""
+    if isinstance(cell, int | Decimal):
+        return f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
     text = "" if cell is None else str(cell)
     return f"'{text}" if text.lstrip(" ").startswith(FORMULA) else text
 

@@ -16,11 +16,13 @@ from accounts.models import Organisation, User
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One letter, whole."""
+    """One letter, whole; with one file of text (CSV) where `file_name` says how it is called."""
 
     subject: str
     text: str
     html: str
+    file_name: str = ""
+    file: str = ""
 
 
 def language_for(reader: User | None, *, otherwise: str = "") -> str:
@@ -48,4 +50,6 @@ def post(letter: Letter, *, to: str, identity: str) -> None:
     headers = {"Message-ID": f"<{identity}@{host}>", "Auto-Submitted": "auto-generated"}
     message = EmailMultiAlternatives(letter.subject, letter.text, sender, [to], headers=headers)
     message.attach_alternative(letter.html, "text/html")
+    if letter.file_name:
+        message.attach(letter.file_name, letter.file, "text/csv")
     message.send()

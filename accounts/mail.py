@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from django.conf import settings
@@ -46,7 +47,7 @@ def send_letter(letter: letters.Letter, *, kind: str, to: str, language: str) ->
 
 
 def _write(letter: letters.Letter, *, kind: str, to: str, language: str) -> Mail:
-    body = {"subject": letter.subject, "text": letter.text, "html": letter.html}
+    body = {name: value for name, value in asdict(letter).items() if value}
     return _keep(kind, to=to, language=language, subject=letter.subject, body=body)
 
 

@@ -37,3 +37,8 @@ def now_running(*, now: dt.datetime) -> Running:
     workers = alive.aggregate(n=Count("pk"), places=Coalesce(Sum("places"), 0))
     oldest = round((now - found["oldest"]).total_seconds()) if found["oldest"] else 0
     return Running(found["held"], found["waiting"], max(0, oldest), workers["n"], workers["places"])
+
+
+def begun_before(at: dt.datetime) -> int:
+    """Answers that were asked for before this moment and are not over. One query."""
+    return Generation.objects.filter(state__in=Generation.ACTIVE, created_at__lt=at).count()

@@ -21,6 +21,7 @@ PERIODS = {
     "portal.clear_sessions": 86_400.0,
     "portal.empty_bin": 900.0,
     "portal.privacy": 60.0,
+    "portal.months": 600.0,
     "portal.verify_audit": 86_400.0,
     "portal.check_ledger": 86_400.0,
 }

@@ -51,7 +51,7 @@ def desk(request: HttpRequest) -> HttpResponse:
 @login_required
 def team_desk(request: HttpRequest, uuid: UUID) -> HttpResponse:
     """The same about one team, for whoever manages it; for everybody else there is no such page."""
-    return _page(request, team=_managed(request, uuid))
+    return _page(request, team=managed(request, uuid))
 
 
 @never_cache
@@ -67,10 +67,11 @@ def export(request: HttpRequest, what: str) -> HttpResponse:
 @login_required
 def team_export(request: HttpRequest, uuid: UUID, what: str) -> HttpResponse:
     """One table of a team's desk as a file."""
-    return _file(request, what, team=_managed(request, uuid))
+    return _file(request, what, team=managed(request, uuid))
 
 
-def _managed(request: HttpRequest, uuid: UUID) -> Team:
+def managed(request: HttpRequest, uuid: UUID) -> Team:
+    """The team, if whoever asks manages it; else there is no such page."""
     assert isinstance(request.user, User)
     found = next((team for team in teams.managed_by(request.user) if team.uuid == uuid), None)
     if found is None:

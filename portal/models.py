@@ -1,4 +1,4 @@
-"""Rows of the site itself: periodic jobs, web processes, counts for monitors, alerts and what was sent of them.
+"""Rows of the site itself: periodic jobs, web processes, counts for monitors, alerts and what was sent of them, letters of months.
 
 Rules on rows only; who writes them stands in schedule, samples, tally and alerts.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
@@ -127,3 +128,32 @@ class AlertMessage(models.Model):
 
     def __str__(self) -> str:
         return f"{self.what} {self.to}"
+
+
+class MonthRules(models.Model):
+    """When months close by themselves: one row."""
+
+    close_after_days = models.PositiveSmallIntegerField(_("days after its end"), null=True, blank=True)
+
+    def __str__(self) -> str:
+        return "months"
+
+
+class MonthReader(models.Model):
+    """Somebody who is sent the month report, while she may see it."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="month_letter")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+
+class MonthLetter(models.Model):
+    """That the letter of a month was dealt with: whoever writes the row sends it, once."""
+
+    first = models.DateField(unique=True)
+    at = models.DateTimeField()
+    letters = models.PositiveIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.first:%Y-%m}"

@@ -23,7 +23,7 @@ from accounts import (
     tries,
 )
 from chat import recovery, retention
-from portal import alert_sending, alerts, schedule, watchman
+from portal import alert_sending, alerts, month_letters, schedule, watchman
 from usage import proof
 from usage import recovery as usage_recovery
 
@@ -97,6 +97,12 @@ def privacy() -> None:
         return {"told": openings.tell_due(), "erased": erasing.carry_all_on()}
 
     schedule.run_if_due("portal.privacy", work=work)
+
+
+@shared_task(name="portal.months", ignore_result=True)
+def look_at_months() -> None:
+    """On the first the month report goes out by mail; months close by themselves where that was chosen."""
+    schedule.run_if_due("portal.months", work=lambda: month_letters.run(now=clock.now()), quiet=True)
 
 
 @shared_task(name="portal.verify_audit", ignore_result=True)

@@ -8,7 +8,7 @@ from django.views.generic import RedirectView
 
 from accounts import brand_views, sso_urls
 from chat import live_view, look, privacy_urls
-from portal import alert_urls, desk, health, metrics, setup, views
+from portal import alert_urls, desk, health, metrics, month_urls, months, setup, views
 from usage import call_urls
 
 urlpatterns = [
@@ -26,11 +26,15 @@ urlpatterns = [
     path("me/team/<uuid:team>/calls/", include((call_urls.team, "team_calls"))),
     path("me/team/<uuid:uuid>/desk/", desk.team_desk, name="team_desk"),
     path("me/team/<uuid:uuid>/desk/<slug:what>.csv", desk.team_export, name="team_desk_export"),
+    path("me/team/<uuid:uuid>/months/", months.team_overview, name="team_months"),
+    path("me/team/<uuid:uuid>/months/<slug:month>/", months.team_month, name="team_month"),
+    path("me/team/<uuid:uuid>/months/<slug:month>/<slug:what>.csv", months.team_export, name="team_month_export"),
     path("me/privacy/", include(privacy_urls.mine)),
     path("me/", include("accounts.urls")),
     path("setup/", setup.overview, name="setup"),
     path("setup/desk/", desk.desk, name="desk"),
     path("setup/desk/<slug:what>.csv", desk.export, name="desk_export"),
+    path("setup/months/", include(month_urls)),
     path("setup/put-away/", setup.put_away, name="setup_put_away"),
     path("setup/models/", include("providers.urls")),
     path("setup/prices/", include("usage.price_urls")),

@@ -1,9 +1,9 @@
-"""Lifts the database's guard over the audit trail and the ledger, for planted faults and for emptying the test database. Tests only."""
+"""Lifts the database's guard over the audit trail, the ledger and closed months: for planted faults and emptying. Tests only."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from django.db import connection as default
@@ -13,6 +13,8 @@ if TYPE_CHECKING:  # importing it needs settings, and this module is imported be
 
 TABLE = "accounts_auditevent"
 LEDGER = "usage_ledgerentry"
+MONTH, MONTH_LINE = "usage_closedmonth", "usage_monthline"
+GUARDED = (TABLE, LEDGER, MONTH, MONTH_LINE)
 
 
 @contextmanager
@@ -42,7 +44,9 @@ def let_tests_empty_the_database() -> None:
     flush = operations.execute_sql_flush
 
     def unguarded(self: Any, sql_list: Iterable[str]) -> None:
-        with lifted(self.connection), lifted(self.connection, table=LEDGER):
+        with ExitStack() as free:
+            for table in GUARDED:
+                free.enter_context(lifted(self.connection, table=table))
             flush(self, sql_list)
 
     operations.execute_sql_flush = unguarded

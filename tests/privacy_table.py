@@ -33,6 +33,7 @@ ROWS_GO = frozenset(
         "chat.Generation",
         "chat.Message",
         "mfa.Authenticator",
+        "portal.MonthReader",
         "sessions.Session",
         "socialaccount.SocialAccount",
         "socialaccount.SocialToken",
@@ -50,6 +51,7 @@ BLANKED: dict[str, str] = {
     "admin.LogEntry": "object_repr change_message",
     "usage.Invocation": "person person_name key",
     "usage.LedgerEntry": "person person_name key",
+    "usage.MonthLine": "person person_name",
     "usage.PersonDay": "person key",
     "usage.Quota": "subject_name enabled removed_at",
     "usage.QuotaGrant": "reason",
@@ -128,6 +130,14 @@ KEPT: dict[str, tuple[str, str]] = {
         "a library's own; nobody's",
         "id app_label model",
     ),
+    "portal.MonthLetter": (
+        "that a letter was sent, and to how many",
+        "id first at letters",
+    ),
+    "portal.MonthRules": (
+        "the organisation's own",
+        "id close_after_days",
+    ),
     "portal.PeriodicJob": (
         "the schedule's own",
         "name last_run_at",
@@ -164,6 +174,10 @@ KEPT: dict[str, tuple[str, str]] = {
         "how people come in through the company; nobody's",
         "id provider provider_id name client_id secret key settings",
     ),
+    "usage.ClosedMonth": (
+        "bills: which month, and by whom it was closed, as a number",
+        "id uuid first zone starts_at ends_at currency closed_at closed_by lines digest sealed",
+    ),
     "usage.ExchangeRate": (
         "what answers and what it costs; nobody's",
         "id uuid effective_from created_at currency into rate_micro",
@@ -174,6 +188,16 @@ KEPT: dict[str, tuple[str, str]] = {
         "queue_ms ttft_ms duration_ms outcome error_kind attempts tries input_tokens cached_tokens "
         "output_tokens reasoning_tokens estimated price currency cost_micro organisation_currency "
         "organisation_cost_micro rate_micro",
+    ),
+    "usage.Invoice": (
+        "bills: what a provider asked for, and by whom it was entered, as a number",
+        "id uuid first provider provider_name model model_name currency amount_micro entered_at entered_by",
+    ),
+    "usage.MonthLine": (
+        "bills: what was used, by which team and model",
+        "id month cost_centre team team_name model model_name provider provider_name currency organisation_currency calls unknown "
+        "input_tokens cached_tokens output_tokens reasoning_tokens cost_micro organisation_cost_micro corrections "
+        "corrected_tokens corrected_micro",
     ),
     "usage.LedgerEntry": (
         "bills: what was used, by which team and model, and by whom it was corrected, as a number",

@@ -20,4 +20,6 @@ class UsageConfig(AppConfig):
         people_rights.register(people_rights.Bundle("desk", _("See the desk"), ("usage.view_rollup",)))
         seen = people_rights.Bundle("desk_people", _("See there what each person uses"), ("usage.view_personday",))
         people_rights.register(seen)
+        months = ("usage.view_closedmonth", "usage.add_closedmonth")
+        people_rights.register(people_rights.Bundle("months", _("See and close months, enter invoices"), months))
         personal_own.register()

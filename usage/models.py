@@ -15,14 +15,18 @@ from providers.models import History
 from usage.ledger_models import LedgerEntry
 from usage.limit_models import Quota, QuotaGrant, QuotaNotice, QuotaPeriod, QuotaRequest
 from usage.line_models import CallLine
+from usage.month_models import ClosedMonth, Invoice, MonthLine
 from usage.rollup_models import PersonDay, Rejection, Rollup, RollupTimes
 from usage.sources import Source
 
 __all__ = [
     "CallLine",
+    "ClosedMonth",
     "ExchangeRate",
     "Invocation",
+    "Invoice",
     "LedgerEntry",
+    "MonthLine",
     "PersonDay",
     "Quota",
     "QuotaGrant",

@@ -14,7 +14,7 @@ from accounts import clock, personal
 from accounts.models import ApiKey, User
 from accounts.personal_own import blanking, rows_of
 from usage import rollups
-from usage.models import Invocation, LedgerEntry, PersonDay, Quota, QuotaGrant, QuotaRequest, Reservation
+from usage.models import Invocation, LedgerEntry, MonthLine, PersonDay, Quota, QuotaGrant, QuotaRequest, Reservation
 
 
 def _ledger(person: User) -> QuerySet[LedgerEntry]:
@@ -36,6 +36,10 @@ def _closed_holds(person: User) -> QuerySet[Reservation]:
 
 def _days(person: User) -> QuerySet[PersonDay]:
     return PersonDay.objects.filter(person=person.uuid)
+
+
+def _month_lines(person: User) -> QuerySet[MonthLine]:
+    return MonthLine.objects.filter(person=person.uuid)
 
 
 def _limits(person: User) -> QuerySet[Quota]:
@@ -107,6 +111,15 @@ def register() -> None:
             lambda person: _days(person).count(),
             lambda person: rollups.forget(person.uuid),
             rows=rows_of(_days, "day", "calls", "failed", "input_tokens", "output_tokens", "organisation_cost_micro"),
+        )
+    )
+    kept = ("month__first", "model_name", "calls", "input_tokens", "output_tokens", "organisation_cost_micro")
+    personal.register(
+        part(
+            "months",
+            _("Lines of closed months: kept, without a name"),
+            *blanking(_month_lines, person=None, person_name=""),
+            rows=rows_of(_month_lines, *kept),
         )
     )
     gone = {"subject_name": "", "enabled": False, "removed_at": clock.Now()}

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from accounts.prepared import fetch
+from usage import month_closing
 
 _COUNTED = """
     CASE q.unit WHEN 'requests' THEN e.requests WHEN 'tokens' THEN e.input_tokens + e.output_tokens
@@ -55,6 +56,7 @@ def drifts() -> Iterator[str]:
     for sentence, statement in CHECKS.items():
         for row in fetch(statement.replace("{counted}", _COUNTED).replace("{unknown}", _UNKNOWN)):
             yield sentence.format(*row)
+    yield from month_closing.drifts()
 
 
 def counted() -> tuple[int, int, int]:

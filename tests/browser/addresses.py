@@ -35,6 +35,8 @@ NO_PAGES: dict[str, str] = {
     "usage:export": "a file",
     "desk_export": "a file",
     "team_desk_export": "a file",
+    "months:export": "a file",
+    "team_month_export": "a file",
     "limits:export": "a file",
     "prices:export": "a file",
     "prices:rates_export": "a file",

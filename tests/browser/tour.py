@@ -8,7 +8,16 @@ from typing import Literal
 
 from playwright.sync_api import Browser, BrowserContext, Page
 
-from tests.browser import tour_calls, tour_company, tour_keys, tour_money, tour_people, tour_privacy, tour_sign_in
+from tests.browser import (
+    tour_calls,
+    tour_company,
+    tour_keys,
+    tour_money,
+    tour_months,
+    tour_people,
+    tour_privacy,
+    tour_sign_in,
+)
 from tests.processes import PASSWORD, Person, Site
 
 Theme = Literal["light", "dark"]
@@ -146,6 +155,7 @@ class Tour:
             | tour_keys.pages(self, language)
             | money
             | tour_calls.pages(self, language, team=team)
+            | tour_months.pages(self, language, team=team)
             | tour_privacy.pages(self, language)
         )
 

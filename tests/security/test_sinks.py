@@ -28,7 +28,6 @@ UNSEEN = {
     "accounts.AuditEvent.device": "told in our words: accounts.devices",
     "accounts.LoginSession.device": "told in our words: accounts.devices",
     "accounts.Registration.name": "on no page until the account is made, then it is a person's",
-    "usage.LedgerEntry.team_name": "no page of the ledger's teams yet",
     "usage.LedgerEntry.provider_name": "no page of the ledger's providers yet",
     "accounts.RulesVersion.text": "the page of agreements tells versions apart by their beginning",
 }

@@ -73,7 +73,8 @@ FORMULAS = (
 WRITER = "accounts/csv_file.py"
 """The only one that writes lines for spreadsheets."""
 USERS = {
-    "accounts/audit_export.py", "portal/desk.py", "usage/call_export.py", "usage/limit_files.py", "usage/mine_views.py",
+    "accounts/audit_export.py", "portal/desk.py", "portal/month_tables.py", "usage/call_export.py", "usage/limit_files.py",
+    "usage/mine_views.py",
     "usage/price_files.py",
 }  # fmt: skip
 """Whoever has it write: each is asked below for its cells."""
@@ -209,7 +210,12 @@ def test_no_cell_of_other_files_is_a_formula(world: World, callers: dict[str, Ca
             quotas.settle([call], now=clock.now(), tally=tally)
             invocations.record([call], tally=tally)
         words_only(Asking().ask("POST", "/setup/calls/export/", callers["administrator"], keep=True))
-        for path in ("/setup/limits/export/", "/setup/prices/export/", "/setup/desk/models.csv"):
+        for path in (
+            "/setup/limits/export/",
+            "/setup/prices/export/",
+            "/setup/desk/models.csv",
+            f"/setup/months/{clock.now():%Y-%m}/models.csv",
+        ):
             words_only(Asking().ask("GET", path, callers["administrator"], keep=True))
         words_only(Asking().ask("GET", "/me/usage/export/", callers["owner"], keep=True))
 

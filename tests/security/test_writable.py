@@ -134,6 +134,7 @@ def _planted(write: Write, new: Difference, after: Any, *, intruder: User) -> li
 
 
 EXPECTED = {
+    "sealed",  # a month is, once it is closed
     "password_expired",
     "is_active",
     "awaits_approval",

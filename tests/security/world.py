@@ -49,7 +49,8 @@ from tests.accounts.programs import signed_in
 from tests.accounts.soft_key import SoftKey
 from tests.chat.asking import asked
 from tests.usage import making
-from usage import quotas
+from usage import months, quotas
+from usage.limit_models import NOBODY
 from usage.models import CallLine, ExchangeRate, LedgerEntry, PersonDay, Quota, QuotaRequest
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -113,6 +114,8 @@ class World:
             quota=Quota.objects.create(scope="each", unit="tokens", period="month", amount=10**9, **elsewhere),
             person=self.stranger.uuid, person_name="Stranger", reason="A report",
         )  # fmt: skip
+        # Over since so long that it can be closed on the first of a month, too.
+        self.month = months.before(months.before(timezone.now().date().replace(day=1))).strftime("%Y-%m")
         self.membership = Membership.objects.create(user=self.owner, team=self.team)
         Membership.objects.create(user=self.teammate, team=self.team, role=Membership.Role.MANAGER)
         self.staff = User.objects.create(email="staff@example.com", password=known, is_staff=True)
@@ -252,10 +255,13 @@ class World:
         ]
 
     def _watched(self) -> list[tuple[str, tuple[Any, ...]]]:
-        """Of calls, alerts and the desk; and what everybody is shown."""
+        """Of calls, months, alerts and the desk; and what everybody is shown."""
         return [
             ("me/team/<uuid:uuid>/desk/", (self.team.uuid, "models")),
+            ("me/team/<uuid:uuid>/months/", (self.team.uuid, self.month, "people")),
             ("me/team/", (self.team.uuid, self.call.request_id)),
+            ("setup/months/<slug:month>/<slug:what>", (self.month, "teams")),
+            ("setup/months/", (self.month, self.provider.uuid, NOBODY)),
             ("setup/desk/", ("models",)),
             ("setup/alerts/", (self.alert_message.uuid,)),
             ("setup/calls/", (self.call.request_id,)),
