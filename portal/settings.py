@@ -20,7 +20,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from portal import jwt_keys, log_settings
-from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT  # noqa: F401  # settings of the libraries
+from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT, SPECTACULAR_SETTINGS  # noqa: F401  # of the libraries
 from portal.environment import Environment
 
 django_stubs_ext.monkeypatch()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import ClassVar
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from api import asking
+from api import answers, asking, examples
 from api.asking import AWAIT
 from api.credentials import principal_of
+from api.operations import Once, Operation
 from api.resource import Body, Resource
 from api.v1.ask import LONGEST_WAIT_S
 from chat import messages, queries
@@ -29,6 +31,16 @@ class Generation(Resource):
     """GET → the answer as it stands; with `wait` at once where there is news, else as soon as there is. A repeat changes nothing."""
 
     scopes: ClassVar = {"GET": "chat"}
+    operations: ClassVar = {
+        "GET": Operation(
+            _("Read or await an answer"),
+            {200: answers.Answer},
+            more=_("With `Accept: text/event-stream` the answer comes word by word until it ends."),
+            query=Look,
+            shown={200: {name: value for name, value in examples.ANSWER.items() if name != "question"}},
+            streams=True,
+        )
+    }
 
     def get(self, request: Request, uuid: uuid.UUID) -> Response:
         asked = Look(data=request.query_params.dict())
@@ -47,6 +59,9 @@ class Cancel(Resource):
     """POST → 202: the answer is being stopped; what was written is kept. A repeat, or too late: 202, nothing happens."""
 
     scopes: ClassVar = {"POST": "chat"}
+    operations: ClassVar = {
+        "POST": Operation(_("Stop an answer"), {202: answers.Answer}, shown={202: examples.ANSWER}, once=Once.APART)
+    }
 
     def post(self, request: Request, uuid: uuid.UUID) -> Response:
         user = principal_of(request).user()
