@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from accounts import clock, house_rules
 from accounts.authentication import Principal
 from accounts.middleware import organisation_of
-from api import errors, repeats, shapes
+from api import awaited, errors, repeats, shapes
+from api.awaited import Awaited
 from api.credentials import principal_of
 from api.resource import Body
 from chat import queries, turned_away
@@ -29,9 +30,6 @@ from chat.watch import watcher
 from providers import access
 from providers.models import LanguageModel
 from usage.models import Source
-
-AWAIT = "X-Await"
-"""For api.waiting, never for the client: the generation to wait for, how long, and beyond which character there is news."""
 
 
 class Asking(Body):
@@ -96,7 +94,7 @@ def accepted(sent: Sent, *, wait: float = 0.0) -> Response:
     response["Location"] = f"/api/v1/generations/{row.uuid}/"
     if row.active and wait:
         watcher.follow(row)
-        response[AWAIT] = f"{row.uuid};{wait:g};"
+        response[awaited.HEADER] = Awaited(str(row.uuid), wait).header()
     return response
 
 
