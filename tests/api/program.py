@@ -104,13 +104,16 @@ async def _django(scope: Any, receive: Any, send: Any) -> None:
 
 
 @asynccontextmanager
-async def asking(path: str, credential: str, *, reads: bool = True, **headers: str) -> AsyncIterator[Asked]:
+async def asking(
+    path: str, credential: str, *, reads: bool = True, stream: bool = False, last: str = ""
+) -> AsyncIterator[Asked]:
     """A GET of the API that is under way; it is left at the end."""
     asked = Asked()
     if reads:
         asked.reads.set()
     address, _, query = path.partition("?")
-    sent = bearer(credential) | {name.replace("_", "-"): value for name, value in headers.items()}
+    sent = bearer(credential) | ({"accept": "text/event-stream"} if stream else {})
+    sent |= {"last-event-id": last} if last else {}
     scope = {
         "type": "http", "method": "GET", "path": f"/api/v1/{address}", "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()], "client": (ADDRESS, 1),

@@ -22,7 +22,6 @@ from tests.chat.reading import db, play
 from tests.chat.scene import Hands
 
 pytestmark = pytest.mark.django_db(transaction=True)
-STREAM = {"accept": "text/event-stream"}
 
 
 @pytest.fixture
@@ -48,7 +47,7 @@ def test_it_comes_word_by_word_and_ends_as_a_get_shows_it(
 
     async def story() -> None:
         await db(hands.show, row, "Because ")
-        async with asking(path, key, **STREAM) as read:
+        async with asking(path, key, stream=True) as read:
             first = await read.until("answer")
             assert (first.data["text"], first.id, first.data["state"]) == ("Because ", "8", "streaming")
             assert (read.status, read.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
@@ -74,14 +73,14 @@ def test_what_has_ended_is_sent_at_once_and_a_stream_goes_on_where_it_was_cut_of
     path, key = f"generations/{scene.answered(ada).generation.uuid}/", key_of(ada)
 
     async def story() -> None:
-        async with asking(path, key, **STREAM) as read:
+        async with asking(path, key, stream=True) as read:
             await over(read)
         assert [event.name for event in read.events] == ["answer", "end"]
         assert read.text == "Because."
-        async with asking(path, key, last_event_id="3", **STREAM) as rest:
+        async with asking(path, key, stream=True, last="3") as rest:
             await over(rest)
         assert (rest.text, rest.events[-1].id) == ("ause.", "8")
-        async with asking(path, key, last_event_id="x", **STREAM) as odd:
+        async with asking(path, key, stream=True, last="x") as odd:
             await over(odd)
         assert odd.text == "Because."
 
@@ -95,7 +94,7 @@ def test_one_who_reads_slowly_gets_all_of_it_in_few_pieces(
     pieces = [f"word {number} " for number in range(200)]
 
     async def story() -> None:
-        async with asking(path, key, reads=False, **STREAM) as slow, asking(path, key, **STREAM) as quick:
+        async with asking(path, key, reads=False, stream=True) as slow, asking(path, key, stream=True) as quick:
             await quick.until("answer")
             for begin in range(0, 200, 10):
                 await db(hands.show, row, *pieces[begin : begin + 10])
@@ -145,7 +144,7 @@ def test_who_may_not_read_any_more_is_cut_off_within_a_second(
     (path, row, hands), credential = asked, make(ada)
 
     async def story() -> None:
-        async with asking(path, credential, **STREAM) as read:
+        async with asking(path, credential, stream=True) as read:
             await read.until("answer")
             await db(cut, ada)
             began = time.monotonic()
@@ -165,9 +164,9 @@ def test_a_strangers_stream_is_the_404_of_an_unknown_one(
     path, key = asked[0], key_of(scene.person("eve"))
 
     async def story() -> None:
-        async with asking(path, key, **STREAM) as theirs:
+        async with asking(path, key, stream=True) as theirs:
             await over(theirs)
-        async with asking("generations/00000000-0000-4000-8000-000000000000/", key, **STREAM) as none:
+        async with asking("generations/00000000-0000-4000-8000-000000000000/", key, stream=True) as none:
             await over(none)
         assert theirs.status == none.status == 404
         assert theirs.json["code"] == none.json["code"] == "not_found"
@@ -183,9 +182,9 @@ def test_a_process_that_stops_says_so_and_one_person_reads_only_so_many(
     monkeypatch.setattr(streaming, "MOST_EACH", 1)
 
     async def story() -> None:
-        async with asking(path, key, **STREAM) as read:
+        async with asking(path, key, stream=True) as read:
             await read.until("answer")
-            async with asking(path, key, **STREAM) as second:
+            async with asking(path, key, stream=True) as second:
                 await over(second)
             assert second.events[-1].data["code"] == "too_many_streams"
             monkeypatch.setattr(poll, "stopping", True)
