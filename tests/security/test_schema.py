@@ -154,3 +154,24 @@ def test_a_view_that_breaks_and_an_answer_that_is_not_declared_are_found(
 def test_it_walks_over_the_whole_document() -> None:
     count = sum(len(methods) for methods in openapi.document()["paths"].values())
     assert len(list(operations())) == count > 30
+
+
+def test_every_example_of_the_document_runs(crowd: Crowd) -> None:
+    world = crowd.world
+    proofs = {
+        "/api/v1/auth/token/": {"email": world.owner.email, "password": world.password},
+        "/api/v1/auth/token/refresh/": {"refresh": world.token.refresh},
+        "/api/v1/auth/token/revoke/": {"refresh": world.token.refresh},
+    }
+    ran = {}
+    for path, methods in openapi.document()["paths"].items():
+        for method, operation in methods.items():
+            content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+            body = next((each["value"] for each in content.get("examples", {}).values()), None)
+            sent = json.dumps(proofs.get(path, body)).encode() if body is not None else b""
+            who = ANONYMOUS if path in proofs else caller(crowd, "token: owner")
+            where = world.path(path.removeprefix("/").replace("{uuid}", "<uuid:uuid>"))
+            answer = Asking().ask(method.upper(), where, who, body=sent, content_type="application/json")
+            ran[f"{method} {path}"] = answer.status_code
+            assert contract.faults(operation, answer) == [], path
+    assert {name: status for name, status in ran.items() if not 200 <= status < 300} == {}
