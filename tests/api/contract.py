@@ -52,7 +52,7 @@ def faults(operation: dict[str, Any], answer: Any) -> list[str]:
     validator = _validator(json.dumps(content[kind]["schema"]))
     return [f"{name} is not as declared" for name in missing] + [
         f"{'/'.join(map(str, error.absolute_path))}: {error.message[:200]}"
-        for error in validator.iter_errors(answer.json())
+        for error in validator.iter_errors(json.loads(answer.content))
     ]
 
 

@@ -99,7 +99,6 @@ def test_an_answer_that_is_not_declared_is_found(call: Call, ada: User) -> None:
 
     class Other:
         status_code = 200
-        content = b"{}"
 
         def __init__(self, body: Any, **headers: str) -> None:
             self.body, self.headers = body, {"Content-Type": "application/json", "ETag": '"x"'} | headers
@@ -110,8 +109,9 @@ def test_an_answer_that_is_not_declared_is_found(call: Call, ada: User) -> None:
         def __contains__(self, name: str) -> bool:
             return name in self.headers
 
-        def json(self) -> Any:
-            return self.body
+        @property
+        def content(self) -> bytes:
+            return json.dumps(self.body).encode()
 
     good = answer.json()
     assert contract.faults(operation, Other(good)) == []

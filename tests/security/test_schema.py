@@ -164,14 +164,14 @@ def test_every_example_of_the_document_runs(crowd: Crowd) -> None:
         "/api/v1/auth/token/revoke/": {"refresh": world.token.refresh},
     }
     ran = {}
-    for path, methods in openapi.document()["paths"].items():
+    for address, methods in openapi.document()["paths"].items():
         for method, operation in methods.items():
             content = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
             body = next((each["value"] for each in content.get("examples", {}).values()), None)
-            sent = json.dumps(proofs.get(path, body)).encode() if body is not None else b""
-            who = ANONYMOUS if path in proofs else caller(crowd, "token: owner")
-            where = world.path(path.removeprefix("/").replace("{uuid}", "<uuid:uuid>"))
+            sent = json.dumps(proofs.get(address, body)).encode() if body is not None else b""
+            who = ANONYMOUS if address in proofs else caller(crowd, "token: owner")
+            where = world.path(address.removeprefix("/").replace("{uuid}", "<uuid:uuid>"))
             answer = Asking().ask(method.upper(), where, who, body=sent, content_type="application/json")
-            ran[f"{method} {path}"] = answer.status_code
-            assert contract.faults(operation, answer) == [], path
+            ran[f"{method} {address}"] = answer.status_code
+            assert contract.faults(operation, answer) == [], address
     assert {name: status for name, status in ran.items() if not 200 <= status < 300} == {}
