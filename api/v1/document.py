@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_safe
 from rest_framework import serializers
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from accounts import passwords
+from accounts.authentication import Unauthenticated
 from api.operations import Operation
 from api.permissions import ANY
 from api.resource import Resource
-from chat.views import signed_in
 
 
 class OpenApi(serializers.Serializer[object]):
@@ -40,11 +41,22 @@ class Schema(Resource):
         return HttpResponse(openapi.as_json(), content_type="application/json")
 
 
-@require_safe
-@signed_in
-def reference(request: HttpRequest) -> HttpResponse:
-    """The same to read, with a line for the shell for each operation."""
-    from api import reference as made
+class Reference(Resource):
+    """GET → the same to read, with a line for the shell for each operation. A page: a browser that is not signed in is led to the door."""
 
-    base = passwords.absolute("", request=request).rstrip("/")
-    return render(request, "api/reference.html", {"parts": made.parts(base=base), "base": base})
+    scopes: ClassVar = {"GET": ANY}
+    versioning_class = schema = None  # it stands beside the version, and in no document
+
+    def get(self, request: Request) -> HttpResponse:
+        from api import reference
+
+        base = passwords.absolute("", request=request._request).rstrip("/")
+        context = {"parts": reference.parts(base=base), "base": base}
+        return render(request._request, "api/reference.html", context)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        asked = self.request._request
+        nobody = isinstance(exc, Unauthenticated) and exc.code == "no_credential"
+        if nobody and "text/html" in asked.headers.get("Accept", ""):
+            return Response(status=302, headers={"Location": redirect_to_login(asked.get_full_path())["Location"]})
+        return super().handle_exception(exc)

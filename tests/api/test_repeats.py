@@ -33,7 +33,7 @@ def token(ada: User) -> str:
 @pytest.mark.django_db(transaction=True)
 def test_twenty_at_once_make_one_key_and_all_get_its_secret(ada: User) -> None:
     headers = bearer(token_of(ada)) | {"idempotency-key": "one"}
-    wanted = {"content_type": "application/json", "headers": headers, "REMOTE_ADDR": ADDRESS}
+    wanted: dict[str, Any] = {"content_type": "application/json", "headers": headers, "REMOTE_ADDR": ADDRESS}
     call = partial(Client().post, "/api/v1/keys/", json.dumps(WANTED), **wanted)
     answers: list[Any] = scene.at_once(*[call] * 20)
     assert [getattr(answer, "status_code", answer) for answer in answers] == [201] * 20
@@ -47,7 +47,11 @@ def test_twenty_at_once_make_one_key_and_all_get_its_secret(ada: User) -> None:
 @pytest.mark.django_db(transaction=True)
 def test_without_the_key_twenty_at_once_make_twenty(ada: User) -> None:
     """The control."""
-    wanted = {"content_type": "application/json", "headers": bearer(token_of(ada)), "REMOTE_ADDR": ADDRESS}
+    wanted: dict[str, Any] = {
+        "content_type": "application/json",
+        "headers": bearer(token_of(ada)),
+        "REMOTE_ADDR": ADDRESS,
+    }
     scene.at_once(*[partial(Client().post, "/api/v1/keys/", json.dumps(WANTED), **wanted)] * 20)
     assert ApiKey.objects.filter(name="Night").count() == 20
 

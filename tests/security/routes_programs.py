@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.security.callers import IN, NO, NONE
-from tests.security.policies import PUBLIC, READ, SIGNED_IN, WRITE, Group, api
+from tests.security.policies import PUBLIC, READ, WRITE, Group, api
 
 _KEYS = {f"key_{name}": NO for name in ("full", "stranger", "administrator")}
 _OTHERS = dict.fromkeys(("teammate", "stranger", "staff", "key_program", "key_stranger", "token_stranger"), NONE)
@@ -16,8 +16,7 @@ _THREAD = api(
 PROGRAMMING = (
     # The doors of the API look at no credential but the one in the body.
     Group(api(nobody=IN), WRITE, "api/v1/auth/token/ api/v1/auth/token/refresh/ api/v1/auth/token/revoke/"),
-    Group(api(), READ, "api/v1/me/ api/v1/schema/"),
-    Group(SIGNED_IN, READ, "api/v1/docs/"),
+    Group(api(), READ, "api/v1/me/ api/v1/schema/ api/v1/docs/"),
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
     Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),

@@ -159,7 +159,7 @@ def test_it_walks_over_the_whole_document() -> None:
 def test_every_example_of_the_document_runs(crowd: Crowd) -> None:
     world = crowd.world
     proofs = {
-        "/api/v1/auth/token/": {"email": world.owner.email, "password": world.password},
+        "/api/v1/auth/token/": {"email": world.stranger.email, "password": world.password},
         "/api/v1/auth/token/refresh/": {"refresh": world.token.refresh},
         "/api/v1/auth/token/revoke/": {"refresh": world.token.refresh},
     }
