@@ -50,7 +50,7 @@ class Reference(Resource):
     def get(self, request: Request) -> HttpResponse:
         from api import reference
 
-        base = passwords.absolute("", request=request._request).rstrip("/")
+        base = passwords.absolute("/", request=request._request).rstrip("/")
         context = {"parts": reference.parts(base=base), "base": base}
         return render(request._request, "api/reference.html", context)
 

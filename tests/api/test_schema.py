@@ -143,6 +143,8 @@ def test_the_page_shows_each_operation_once_and_its_lines_are_of_this_address(ad
         assert page.count(f'<details id="{operation["operationId"]}">') == 1
     assert "https://chat.example.com/api/v1/ask/" in page
     assert "<style" not in page and "style=" not in page
+    settings.PUBLIC_URL = ""
+    assert "http://testserver/api/v1/ask/" in client.get("/api/v1/docs/").content.decode()
     browser = Client().get("/api/v1/docs/", headers={"accept": "text/html"})
     assert (browser.status_code, browser["Location"]) == (302, "/accounts/login/?next=/api/v1/docs/")
     assert Client().get("/api/v1/docs/").status_code == 401
