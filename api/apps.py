@@ -16,7 +16,7 @@ class ApiConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        """Lets REST framework look for what it could use while that is out of sight."""
+        """Lets REST framework look for what it could use while that is out of sight; says what is known of a person here."""
         modules: dict[str, Any] = sys.modules
         hidden = [name for name in UNUSED if name not in modules]
         modules |= dict.fromkeys(hidden)  # None: as if it were not installed
@@ -25,3 +25,6 @@ class ApiConfig(AppConfig):
         finally:
             for name in hidden:
                 del modules[name]
+        from api import personal_own
+
+        personal_own.register()

@@ -17,7 +17,8 @@ from rest_framework.response import Response
 from accounts import clock, house_rules
 from accounts.authentication import Principal
 from accounts.middleware import organisation_of
-from api import errors, shapes
+from api import awaited, errors, repeats, shapes
+from api.awaited import Awaited
 from api.credentials import principal_of
 from api.resource import Body
 from chat import queries, turned_away
@@ -30,15 +31,12 @@ from providers import access
 from providers.models import LanguageModel
 from usage.models import Source
 
-LONGEST_KEY = 200
-AWAIT = "X-Await"
-"""For api.waiting, never for the client: the generation to wait for, how long, and beyond which character there is news."""
-
 
 class Asking(Body):
     """The fields of every body that asks a model."""
 
     model = serializers.CharField(required=False, allow_null=True, max_length=200, trim_whitespace=False)
+    mode = serializers.CharField(required=False, allow_blank=True, default="", max_length=32)
 
 
 class AskingText(Asking):
@@ -68,11 +66,9 @@ def model_of(principal: Principal, slug: str | None) -> LanguageModel | None:
 
 def client_id_of(request: Request) -> str:
     """What makes a repeat a repeat: the header Idempotency-Key, of any characters; without it every request is a new one."""
-    given = request.headers.get("Idempotency-Key")
+    given = repeats.key_of(request)
     if given is None:
         return new_client_id()
-    if not 1 <= len(given) <= LONGEST_KEY:
-        raise errors.Problem(400, "bad_idempotency_key", _("Idempotency-Key must have 1 to 200 characters."))
     return f"api:{hashlib.sha256(given.encode('latin-1', 'replace')).hexdigest()[:56]}"
 
 
@@ -98,7 +94,7 @@ def accepted(sent: Sent, *, wait: float = 0.0) -> Response:
     response["Location"] = f"/api/v1/generations/{row.uuid}/"
     if row.active and wait:
         watcher.follow(row)
-        response[AWAIT] = f"{row.uuid};{wait:g};"
+        response[awaited.HEADER] = Awaited(str(row.uuid), wait).header()
     return response
 
 

@@ -16,14 +16,16 @@ from accounts import maintenance
 from accounts.authentication import refuse_in_address
 from accounts.middleware import organisation_of
 from accounts.models import User
-from api import throttling
+from api import repeats, throttling
 from api.errors import Problem
+from api.operations import Once, Operation
 
 
 class Resource(APIView):
-    """`scopes` names for each method what a credential must be allowed to do (api.permissions)."""
+    """`scopes` names for each method what a credential must be allowed to do (api.permissions), `operations` what it is."""
 
     scopes: ClassVar[Mapping[str, str]] = {}
+    operations: ClassVar[Mapping[str, Operation]] = {}
     # What one may ask stands in docs/api.md; OPTIONS would only serve other sites' pages, which get nothing here.
     http_method_names = ("get", "head", "post", "put", "patch", "delete")
 
@@ -36,6 +38,18 @@ class Resource(APIView):
         refuse_in_address(request._request.META.get("QUERY_STRING", ""))
         super().initial(request, *args, **kwargs)
         self._not_in_maintenance(request)
+        self._once(request)
+
+    def _once(self, request: Request) -> None:
+        """A call with an Idempotency-Key is carried out at most once, where the verb does not see to that itself."""
+        method = request.method or ""
+        operation = self.operations.get(method)
+        if operation is None or operation.once in {None, Once.ROWS}:
+            return
+        given = repeats.key_of(request)
+        if given is not None:
+            name, together = method.lower(), operation.once is Once.STORED
+            setattr(self, name, repeats.once(getattr(self, name), given=given, together=together))
 
     def _not_in_maintenance(self, request: Request) -> None:
         """Programs of people who are not staff are asked to come back later; what only reads is answered as always."""

@@ -7,20 +7,24 @@ from typing import Any
 
 from chat import notes
 from chat.models import Conversation, Generation, Message
+from providers import modes
 from providers.models import LanguageModel
 
 
 def conversation(row: Conversation) -> dict[str, Any]:
-    """One conversation without its messages. `version` rises with every change; `leaf` is its newest message."""
+    """One conversation without its messages. `version` rises with every message; `leaf` is its newest one."""
     return {
         "id": str(row.uuid),
         "title": row.title,
         "model": None if row.model is None else row.model.slug,
+        "mode": row.mode or None,
         "version": row.version,
         "leaf": None if row.leaf is None else str(row.leaf.uuid),
+        "unseen": row.unseen,
         "created_at": row.created_at,
         "updated_at": row.updated_at,
         "deleted_at": row.deleted_at,
+        "expires_at": row.expires_at,
     }
 
 
@@ -83,4 +87,5 @@ def model(row: LanguageModel) -> dict[str, Any]:
         "context_length": row.context_window,
         "max_output_tokens": row.max_output_tokens,
         "usual_output_tokens": row.answer_tokens,
+        "modes": [{"key": mode.key, "name": mode.label} for mode in modes.of(row)],
     }

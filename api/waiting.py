@@ -1,6 +1,6 @@
 """The addresses that may wait: an answer is awaited here, on the loop, between two ordinary requests. No thread is held.
 
-The view answers at once and says, for this file only (asking.AWAIT), what to wait for. When there is news, or the time is over, the
+The view answers at once and says, for this file only (api.awaited), what to wait for. When there is news, or the time is over, the
 answer is read by a second request with the same credential: what somebody may not see any more she does not see.
 """
 
@@ -9,11 +9,13 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from functools import partial
 from typing import Any
 
 import orjson
 
-from api.asking import AWAIT
+from api import awaited, streaming
+from api.awaited import Awaited
 from chat import poll
 from chat.watch import watcher
 
@@ -24,10 +26,11 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _PATHS = re.compile(r"/api/v1/(?:ask|generations/[0-9a-f-]{36})/")
-_WHAT = re.compile(r"([0-9a-f-]{36});([0-9.]{1,8});([0-9]*)")
-_NAME = AWAIT.lower().encode()
-# What belongs to the body of the first request, which the second has not.
-_OF_A_BODY = frozenset((b"content-length", b"content-type", b"transfer-encoding", b"expect", b"idempotency-key"))
+_NAME = awaited.HEADER.lower().encode()
+# What belongs to the body of the first request, which the second has not; and to where a stream begins.
+_OF_THE_FIRST = frozenset(
+    (b"content-length", b"content-type", b"transfer-encoding", b"expect", b"idempotency-key", b"last-event-id")
+)
 # Longer than any wait the views allow (seconds).
 LONGEST_S = 60.0
 
@@ -37,38 +40,40 @@ def concerns(scope: Scope) -> bool:
     return scope["method"] in ("GET", "POST") and _PATHS.fullmatch(scope["path"]) is not None
 
 
-class _Answer:
+class Answer:
     """Takes an answer in whole, so that it can be looked at before it leaves."""
 
     def __init__(self) -> None:
         self.start: Message = {}
-        self.body: list[Message] = []
+        self._parts: list[Message] = []
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.start = message
         else:
-            self.body.append(message)
+            self._parts.append(message)
 
-    def awaited(self) -> tuple[str, float, int | None] | None:
-        """(generation, seconds, characters that are known; None: its end is awaited), taken out of the headers."""
+    @property
+    def body(self) -> bytes:
+        """The whole body."""
+        return b"".join(part.get("body", b"") for part in self._parts)
+
+    def awaited(self) -> Awaited | None:
+        """What is to be awaited, taken out of the headers."""
         headers = self.start.get("headers", [])
-        found = next((value.decode("latin-1") for name, value in headers if name.lower() == _NAME), "")
+        found = next((value for name, value in headers if name.lower() == _NAME), b"")
         self.start["headers"] = [(name, value) for name, value in headers if name.lower() != _NAME]
-        what = _WHAT.fullmatch(found)
-        if what is None:
-            return None
-        return what[1], min(float(what[2]), LONGEST_S), int(what[3]) if what[3] else None
+        return awaited.read(found)
 
-    def accepted(self, first: _Answer) -> None:
+    def accepted(self, first: Answer) -> None:
         """An answer to a question that is not there yet stays the 202 that it was, with the same address."""
-        if self.start["status"] == 200 and not orjson.loads(b"".join(m.get("body", b"") for m in self.body))["ended"]:
+        if self.start["status"] == 200 and not orjson.loads(self.body)["ended"]:
             self.start["status"] = first.start["status"]
         self.start["headers"] += [header for header in first.start["headers"] if header[0].lower() == b"location"]
 
     async def leave(self, send: Send) -> None:
         await send(self.start)
-        for message in self.body:
+        for message in self._parts:
             await send(message)
 
 
@@ -84,34 +89,36 @@ class _Wait:
 
 async def application(scope: Scope, receive: Receive, send: Send, *, django: Application) -> None:
     """One request that may wait; `django` answers whole requests."""
-    first = _Answer()
+    first = Answer()
     await django(scope, receive, first)
     if not first.start:
         return  # the client has left
-    awaited = first.awaited()
-    if awaited is None:
+    wanted = first.awaited()
+    if wanted is None:
         await first.leave(send)
-        return
-    generation, seconds, known = awaited
-    if not await _stays(receive, _news(generation, seconds=seconds, known=known)):
-        return
-    second = _Answer()
-    await django(_look_at(generation, scope=scope, known=known), _without_a_body(receive), second)
-    if second.start:
-        second.awaited()
-        if scope["method"] == "POST":
-            second.accepted(first)
-        await second.leave(send)
+    elif wanted.stream:
+        look = partial(_look, wanted.generation, scope=scope, django=django)
+        stream = streaming.Stream(wanted, headers=scope["headers"], address=_address(scope))
+        await _stays(receive, stream.send(orjson.loads(first.body), start=first.start, send=send, look=look))
+    elif await _stays(receive, _news(wanted)):
+        second = Answer()
+        await django(_look_at(wanted.generation, scope=scope, known=wanted.after), _without_a_body(receive), second)
+        if second.start:
+            second.awaited()
+            if scope["method"] == "POST":
+                second.accepted(first)
+            await second.leave(send)
 
 
-async def _news(generation: str, *, seconds: float, known: int | None) -> None:
-    """Until the answer has ended (or, with `known`, has changed), the process stops, or the time is over."""
+async def _news(wanted: Awaited) -> None:
+    """Until the answer has ended (or, with `after`, is another than it was), the process stops, or the time is over."""
     wait = _Wait()
-    until = asyncio.get_running_loop().time() + seconds
-    answer = watcher.answers.get(generation)
+    until = asyncio.get_running_loop().time() + min(wanted.wait, LONGEST_S)
+    answer = watcher.answers.get(wanted.generation)
     while answer is not None and answer.active and not answer.gone and not poll.stopping:
         left = until - asyncio.get_running_loop().time()
-        if left <= 0:
+        # What came since the view looked; nothing can come between this look and `listen`.
+        if left <= 0 or (wanted.after is not None and (answer.chars > wanted.after or answer.state != wanted.state)):
             return
         wait.news.clear()
         watcher.listen(answer, poll=wait)
@@ -121,7 +128,7 @@ async def _news(generation: str, *, seconds: float, known: int | None) -> None:
             return
         finally:
             watcher.leave(answer, poll=wait)
-        if known is not None:
+        if wanted.after is not None:
             return
 
 
@@ -131,6 +138,8 @@ async def _stays(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
     both = {waiting, leaving}
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
         return waiting.done()
     finally:
         waiting.cancel()
@@ -140,6 +149,12 @@ async def _stays(receive: Receive, work: Coroutine[Any, Any, None]) -> bool:
 async def _left(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+async def _never() -> Message:
+    """What a request inside of a stream hears: its client is listened to elsewhere."""
+    await asyncio.Event().wait()
+    raise AssertionError
 
 
 def _without_a_body(receive: Receive) -> Receive:
@@ -156,6 +171,13 @@ def _without_a_body(receive: Receive) -> Receive:
     return hear
 
 
+async def _look(generation: str, known: int, *, scope: Scope, django: Application) -> tuple[int, Any]:
+    """Status and body of what whoever sent the first request is shown now, from the character `known` on."""
+    answer = Answer()
+    await django(_look_at(generation, scope=scope, known=known), _without_a_body(_never), answer)
+    return answer.start["status"], orjson.loads(answer.body)
+
+
 def _look_at(generation: str, *, scope: Scope, known: int | None) -> Scope:
     """The second request: a GET of the generation by whoever sent the first."""
     path = f"/api/v1/generations/{generation}/"
@@ -165,5 +187,9 @@ def _look_at(generation: str, *, scope: Scope, known: int | None) -> Scope:
         "path": path,
         "raw_path": path.encode(),
         "query_string": b"" if known is None else b"after=%d" % known,
-        "headers": [(name, value) for name, value in scope["headers"] if name not in _OF_A_BODY],
+        "headers": [(name, value) for name, value in scope["headers"] if name not in _OF_THE_FIRST],
     }
+
+
+def _address(scope: Scope) -> str:
+    return str((scope.get("client") or ("",))[0])

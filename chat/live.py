@@ -138,6 +138,10 @@ class LiveAnswer:
     blocks: LiveBlocks = field(default_factory=LiveBlocks)
     reasoning: str = ""
     reasoning_seq: int = 0
+    chars: int = 0  # of the text so far, as it is stored
+    kept: list[tuple[int, str]] | None = (
+        None  # where it is streamed as text: each piece since, and at which character it begins
+    )
     changed: list[int] = field(default_factory=list)  # for each closed block: the seq at which it closed
     open_html: str = ""
     open_chars: int = 0  # of the open block's source, how much its HTML stands for
@@ -156,7 +160,7 @@ class LiveAnswer:
 
     def begin(self, text: str, *, reasoning: str) -> None:
         """What the message held before this generation (a continued answer)."""
-        self.reasoning = reasoning
+        self.reasoning, self.chars = reasoning, len(text)
         self.blocks.feed(text)
         self._note_closed()
 
@@ -170,11 +174,34 @@ class LiveAnswer:
                 self.reasoning_seq = self.seq
             else:
                 text.append(piece)
+                if self.kept is not None:
+                    self.kept.append((self.chars, piece))
+                self.chars += len(piece)
         if text:
             self.blocks.feed("".join(text))
             self._note_closed()
             if not self.blocks.open_source.startswith(self.open_read):  # spaces that turned out to be an empty line
                 self.open_html, self.open_chars, self.open_read = "", 0, ""
+
+    def keep(self) -> None:
+        """From now on the text is kept as it comes, for `pieces`."""
+        with self.lock:
+            if self.kept is None:
+                self.kept = []
+
+    def pieces(self, *, known: int, begin: int) -> tuple[str | None, int]:
+        """The text after `known` characters, and how many pieces were looked at (`begin` then). None: some of it was not kept."""
+        with self.lock:
+            kept, chars = self.kept or [], self.chars
+            new = kept[begin:]
+        at, found = known, []
+        for start, piece in new:
+            if start > at:
+                return None, len(kept)
+            if start + len(piece) > at:
+                found.append(piece[at - start :])
+                at = start + len(piece)
+        return (None if at < chars else "".join(found)), begin + len(new)
 
     def _note_closed(self) -> None:
         if len(self.blocks.closed) > len(self.changed):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from django.db import connection
-from django.db.models import Exists, Model, OuterRef, QuerySet
+from django.db.models import Exists, Model, OuterRef, Q, QuerySet
 from django.http import Http404
 
 from accounts.models import User
@@ -102,14 +102,16 @@ def _only(rows: QuerySet[T]) -> T:
     return row
 
 
-def conversation_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False) -> Listing:
+def conversation_list(
+    user: User, *, cursor: str = "", limit: int = 40, full: bool = False, only: Q | None = None
+) -> Listing:
     """The person's conversations, newest first; each has `.running`. A cursor that can't be read starts from the top.
 
-    `full`: with their models and newest messages.
+    `full`: with their models and newest messages. `only`: those of which this is true.
     """
     active = Generation.objects.filter(conversation=OuterRef("pk"), state__in=ACTIVE)
     rows = Conversation.objects.filter(user=user, deleted_at=None).annotate(running=Exists(active))
-    rows = rows.order_by("-updated_at", "-id")
+    rows = rows.filter(only or Q()).order_by("-updated_at", "-id")
     if position := _read_cursor(cursor):
         moment, number = position
         # The first half alone finds the place in the index; the second sorts out what has the very same time.
@@ -117,9 +119,10 @@ def conversation_list(user: User, *, cursor: str = "", limit: int = 40, full: bo
     return _page(rows.select_related("leaf", "model") if full else rows, key="updated_at", limit=limit)
 
 
-def bin_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False) -> Listing:
-    """The person's deleted conversations, the last deleted first. `full`: with their models and newest messages."""
-    rows = Conversation.objects.filter(user=user, deleted_at__isnull=False, going=False).order_by("-deleted_at", "-id")
+def bin_list(user: User, *, cursor: str = "", limit: int = 40, full: bool = False, only: Q | None = None) -> Listing:
+    """The person's deleted conversations, the last deleted first. `full`, `only`: as of `conversation_list`."""
+    rows = Conversation.objects.filter(user=user, deleted_at__isnull=False, going=False)
+    rows = rows.filter(only or Q()).order_by("-deleted_at", "-id")
     if position := _read_cursor(cursor):
         moment, number = position
         rows = rows.filter(deleted_at__lte=moment).exclude(deleted_at=moment, id__gte=number)
@@ -151,6 +154,17 @@ def _read_cursor(cursor: str) -> tuple[dt.datetime, int] | None:
 
 NEWEST, OLDER = 40, 20
 """Messages of a window: of the page as it opens, and of each that is scrolled to."""
+
+
+def tree(conversation: Conversation, *, after: Message | None = None, limit: int = NEWEST) -> list[Message]:
+    """Every message of a conversation, parents before children, those after `after`; one more than `limit` where there are more."""
+    rows = Message.objects.filter(conversation=conversation).select_related("parent").order_by("pk")
+    if after is not None:
+        if after.conversation_id != conversation.pk:
+            raise Http404
+        rows = rows.filter(pk__gt=after.pk)
+    return list(rows[: limit + 1])
+
 
 # The path from a message up to its root, `limit` messages at most: parents are followed by primary key.
 _PATH = """

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
 
+from api import origins
 from portal import jwt_keys
 
 IDS = {"number": "E001", "yes_no": "E002", "choice": "E003", "zone": "E004", "database": "E005", "mail": "E006"}
@@ -118,6 +119,15 @@ def closed_api(**kwargs: Any) -> Iterator[CheckMessage]:
         if settings.REST_FRAMEWORK.get(name, "") != value:
             hint = f"It is {value!r} in portal/settings.py: a view opens itself, never all of them."
             yield Error(f"REST_FRAMEWORK[{name!r}] is open.", hint=hint, id="portal.E018")
+
+
+@register()
+def api_origins(**kwargs: Any) -> Iterator[CheckMessage]:
+    """Other sites are named one by one, as browsers name them."""
+    for origin in settings.API_ORIGINS:
+        if not origins.ORIGIN.fullmatch(origin):
+            hint = "Scheme and host in lower case, without a path or a star: https://tools.example.com"
+            yield Error(f"API_ORIGINS: {origin!r} is no origin.", hint=hint, id="portal.E019")
 
 
 @register()

@@ -20,7 +20,7 @@ import django_stubs_ext
 from csp.constants import NONE, SELF
 
 from portal import jwt_keys, log_settings
-from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT  # noqa: F401  # settings of the libraries
+from portal.api_defaults import REST_FRAMEWORK, SIMPLE_JWT, SPECTACULAR_SETTINGS  # noqa: F401  # of the libraries
 from portal.environment import Environment
 
 django_stubs_ext.monkeypatch()
@@ -162,6 +162,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.HostPage",
+    "api.origins.Origins",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -325,6 +326,7 @@ JWT_ISSUER = PUBLIC_URL or "http://localhost"
 API_PER_MINUTE = env.int("API_PER_MINUTE", default=600)
 API_KEY_PER_MINUTE = env.int("API_KEY_PER_MINUTE", default=300)
 API_DOOR_PER_MINUTE = env.int("API_DOOR_PER_MINUTE", default=120)
+API_ORIGINS = env.list("API_ORIGINS", default=[])  # other sites whose pages may call it; never with cookies
 
 # --- The provider from the environment --------------------------------------------------------------------------------
 OPENAI_API_KEY = env.str("OPENAI_API_KEY", default="")

@@ -22,6 +22,7 @@ from accounts import (
     tokens,
     tries,
 )
+from api import repeats
 from chat import recovery, retention
 from portal import alert_sending, alerts, month_letters, schedule, watchman
 from usage import proof
@@ -40,7 +41,11 @@ def sweep() -> None:
 def _sweep() -> dict[str, int]:
     now = clock.now()
     alert_sending.sweep(now=now)
-    counts = {"holds": usage_recovery.settle_expired(now=now), "tries": tries.sweep()}
+    counts = {
+        "holds": usage_recovery.settle_expired(now=now),
+        "tries": tries.sweep(),
+        "repeats": repeats.sweep(now=now),
+    }
     return {**recovery.sweep(now=now), **counts}
 
 

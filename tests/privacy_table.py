@@ -24,6 +24,7 @@ ROWS_GO = frozenset(
         "accounts.Registration",
         "accounts.User_groups",
         "accounts.User_user_permissions",
+        "api.StoredAnswer",
         "axes.AccessAttempt",
         "axes.AccessAttemptExpiration",
         "axes.AccessFailureLog",

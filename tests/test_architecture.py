@@ -14,6 +14,7 @@ ROOT = Path(__file__).resolve().parent.parent
 LATE: tuple[Late, ...] = (
     Late("providers/client_transport.py", "aiohttp_socks", "optional: only for a socks5 proxy"),
     Late("providers/calls.py", "providers", "heavy: openai, in a web process only once somebody tests a provider"),
+    Late("api/v1/document.py", "api", "heavy: drf-spectacular, only once somebody asks for the document"),
     Late("providers/catalogue.py", "genai_prices.data_snapshot", "heavy: a price list, read when models are listed"),
 )
 """Imports inside functions that are agreed to: (file, module, reason). `AppConfig.ready` needs no entry."""

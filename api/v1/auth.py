@@ -5,13 +5,18 @@ No credential is looked at here but the one in the body; an Authorization header
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import token_sign_in, tokens
+from api import answers, examples
 from api.errors import Problem
+from api.operations import Operation
 from api.permissions import Anybody
 from api.resource import Body, Resource
 from api.throttling import DoorPaced
@@ -43,6 +48,18 @@ class _Door(Resource):
 class SignIn(_Door):
     """POST {email, password, otp?} → 200 {access, refresh, token_type, expires_in}. A repeat is another sign-in."""
 
+    operations: ClassVar = {
+        "POST": Operation(
+            _("Sign in"),
+            {200: answers.Tokens},
+            more=_("A repeat is another sign-in. Tries count together with those of the sign-in page."),
+            body=Proof,
+            example={"email": "ada@example.com", "password": "…"},
+            shown={200: examples.TOKENS},
+            open=True,
+        )
+    }
+
     def post(self, request: Request) -> Response:
         given = Proof.read(request)
         asked: HttpRequest = request._request
@@ -52,6 +69,19 @@ class SignIn(_Door):
 
 class Refresh(_Door):
     """POST {refresh} → 200 like the sign-in, once. A repeat: 409 from the same client at once, else 401 and the sign-in is over."""
+
+    operations: ClassVar = {
+        "POST": Operation(
+            _("Change a refresh token for the next pair"),
+            {200: answers.Tokens},
+            more=_("Once. A repeat from the same place within seconds gets 409, any other ends the sign-in."),
+            body=Held,
+            refuses=(409,),
+            example={"refresh": "eyJ…"},
+            shown={200: examples.TOKENS},
+            open=True,
+        )
+    }
 
     def post(self, request: Request) -> Response:
         try:
@@ -64,6 +94,10 @@ class Refresh(_Door):
 
 class Revoke(_Door):
     """POST {refresh} → 204. The sign-in with all its tokens is over at once. A repeat: 204 again, nothing happens."""
+
+    operations: ClassVar = {
+        "POST": Operation(_("Sign out"), {204: None}, body=Held, example={"refresh": "eyJ…"}, open=True)
+    }
 
     def post(self, request: Request) -> Response:
         try:

@@ -20,7 +20,9 @@ from accounts import api_keys, scopes
 from accounts.authentication import Principal
 from accounts.models import ApiKey, Organisation, User
 from accounts.refusals import Refused
+from api import answers, examples
 from api.credentials import principal_of
+from api.operations import Once, Operation
 from api.pagination import Pages
 from api.resource import Body, Resource
 
@@ -42,6 +44,14 @@ class Keeping(Body):
     keep_hours = serializers.IntegerField(min_value=0, max_value=api_keys.LONGEST_KEEP_H)
 
 
+class Which(Body):
+    """`?everyone=true`: all keys, for those who may see them. For the document: api.pagination reads the page."""
+
+    everyone = serializers.BooleanField(default=False)
+    page = serializers.IntegerField(min_value=1, default=1)
+    page_size = serializers.IntegerField(min_value=1, max_value=100, default=50)
+
+
 class NoKeyMakesKeys(Refused):
     """Making and rolling asks for a person."""
 
@@ -53,6 +63,20 @@ class Keys(Resource):
     """GET → the own keys and those of the own programs' accounts. POST → 201 with the secret; a repeat makes another key."""
 
     scopes: ClassVar = {"GET": "keys", "POST": "keys"}
+    operations: ClassVar = {
+        "GET": Operation(_("List keys"), {200: answers.Keys}, query=Which, refuses=(404,), shown={200: examples.KEYS}),
+        "POST": Operation(
+            _("Make a key"),
+            {201: answers.MadeKey},
+            more=_("The secret stands in this answer and nowhere else. No key makes a key: sign in as a person."),
+            body=Wanted,
+            refuses=(409,),
+            example={"name": "Editor", "scopes": ["chat", "models"]},
+            shown={201: examples.MADE_KEY},
+            once=Once.STORED,
+            located=(201,),
+        ),
+    }
 
     def get(self, request: Request) -> Response:
         principal = principal_of(request)
@@ -81,6 +105,10 @@ class Key(Resource):
     """GET → one key. DELETE → 204, it is revoked at once; a repeat: 204 again, nothing happens."""
 
     scopes: ClassVar = {"GET": "keys", "DELETE": "keys"}
+    operations: ClassVar = {
+        "GET": Operation(_("Read a key"), {200: answers.Key}, shown={200: examples.KEY}),
+        "DELETE": Operation(_("Revoke a key"), {204: None}, once=Once.STORED),
+    }
 
     def get(self, request: Request, uuid: uuid.UUID) -> Response:
         return Response(shown(_one(request, uuid=uuid), organisation=Organisation.get()))
@@ -95,6 +123,18 @@ class Roll(Resource):
     """POST {keep_hours} → 201 with a new key in its place; a repeat: 409, nothing is made."""
 
     scopes: ClassVar = {"POST": "keys"}
+    operations: ClassVar = {
+        "POST": Operation(
+            _("Put a new key in a key's place"),
+            {201: answers.MadeKey},
+            body=Keeping,
+            refuses=(409,),
+            example={"keep_hours": 24},
+            shown={201: examples.MADE_KEY},
+            once=Once.STORED,
+            located=(201,),
+        )
+    }
 
     def post(self, request: Request, uuid: uuid.UUID) -> Response:
         by = _maker(principal_of(request))

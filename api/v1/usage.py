@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.utils.translation import gettext_lazy as _
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts import clock
 from accounts.models import Organisation, UsageShown
+from api import answers, examples
 from api.credentials import principal_of
+from api.operations import Operation
 from api.resource import Body, Resource
 from usage import explaining, limit_words, moments, spending
 from usage.explaining import Reason
@@ -32,6 +35,9 @@ class Usage(Resource):
     """GET → what the owner of the credential used, by day and model, with the sum. A repeat changes nothing."""
 
     scopes: ClassVar = {"GET": "usage"}
+    operations: ClassVar = {
+        "GET": Operation(_("What was used"), {200: answers.Used}, query=Span, shown={200: examples.USED})
+    }
 
     def get(self, request: Request) -> Response:
         asked = Span(data=request.query_params.dict())
@@ -73,6 +79,7 @@ class Quotas(Resource):
     """GET → the limits that apply to this credential now, those that others stand in for, and how they stand. A repeat changes nothing."""
 
     scopes: ClassVar = {"GET": "usage"}
+    operations: ClassVar = {"GET": Operation(_("What is left"), {200: answers.Limits}, shown={200: examples.LIMITS})}
 
     def get(self, request: Request) -> Response:
         principal, organisation = principal_of(request), Organisation.get()

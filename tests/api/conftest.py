@@ -15,6 +15,7 @@ from accounts.models import User
 from chat import live_out, writer
 from tests.accounts.conftest import PASSWORD
 from tests.accounts.programs import ADDRESS, bearer, signed_in
+from tests.api import contract
 
 Call = Callable[..., Any]
 
@@ -38,7 +39,7 @@ def program(ada: User) -> User:
 
 @pytest.fixture
 def call(db: None) -> Call:
-    """`call("POST", "keys/", body, credential=…)`: the answer, whatever its status."""
+    """`call("POST", "keys/", body, credential=…)`: the answer, whatever its status. It is as the OpenAPI document says."""
     client = Client(raise_request_exception=False, enforce_csrf_checks=True)
 
     def ask(method: str, path: str, body: Any = None, *, credential: str = "", **more: Any) -> Any:
@@ -47,9 +48,11 @@ def call(db: None) -> Call:
         kind = more.pop("content_type", "application/json")
         url = path if path.startswith("/") else f"/api/v1/{path}"
         caller = more.pop("client", client)
-        return caller.generic(
+        answer = caller.generic(
             method, url, _bytes(body), content_type=kind, headers=headers, REMOTE_ADDR=address, **more
         )
+        contract.check(method, url, answer)
+        return answer
 
     return ask
 

@@ -46,6 +46,7 @@ def pages(tour: Tour, language: str) -> dict[str, str]:
     return {
         "keys": f"{home}/me/keys/",
         "keys-new": f"{home}/me/keys/new/",
+        "reference": f"{home}/api/v1/docs/",
         "keys-roll": f"{home}/me/keys/{key}/roll/",
         "setup-keys": f"{home}/setup/keys/",
         "setup-keys-none": f"{home}/setup/keys/?q=nothing",

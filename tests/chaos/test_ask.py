@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import signal
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -86,3 +90,40 @@ def test_a_wait_that_is_over_and_a_process_that_stops_tell_where_the_answer_will
     waits.join(15)
     assert [reply.status for reply in replies] == [202]
     assert not replies[0].json()["ended"]
+
+
+def events(site: Site, address: str, key: str, *, last: int | None = None) -> Iterator[tuple[str, Any]]:
+    """The server-sent events of an answer as they come, by name."""
+    connection = http.client.HTTPConnection(urlsplit(site.url()).netloc, timeout=30)
+    headers = {"Authorization": f"Bearer {key}", "Accept": "text/event-stream"}
+    connection.request("GET", address, headers=headers | ({} if last is None else {"Last-Event-ID": str(last)}))
+    answer = connection.getresponse()
+    assert (answer.status, answer.headers["content-type"]) == (200, "text/event-stream; charset=utf-8")
+    name = ""
+    for line in answer:
+        kind, _, said = line.decode().rstrip("\n").partition(": ")
+        name = said if kind == "event" else name
+        if kind == "data":
+            yield name, json.loads(said)
+    connection.close()
+
+
+def test_a_stream_comes_in_pieces_and_goes_on_at_another_process_when_its_own_stops(make_site: MakeSite) -> None:
+    site = make_site().start()
+    (key,) = keys_of(site, 1)
+    reply = ask(site, key, "[[sim seed=stream n=60 gap=100]]", wait=0)
+    address = f"/api/v1/generations/{reply.json()['id']}/"
+    text, names, known = "", [], 0
+    for name, data in events(site, address, key):
+        names.append(name)
+        if name in ("answer", "text"):
+            text, known = text + data["text"], data["next_after"]
+        if names.count("text") == 5:
+            site.parts["web0"].send_signal(signal.SIGTERM)
+    assert names[0] == "answer" and names[-1] == "stopping" and names.count("text") >= 5
+    site.parts["web0"].end()
+    site.start_web()
+    rest = list(events(site, address, key, last=known))
+    text += "".join(data["text"] for name, data in rest if name in ("answer", "text"))
+    assert rest[-1][0] == "end" and rest[-1][1]["state"] == "done"
+    assert text == text_for("stream", tokens=60)

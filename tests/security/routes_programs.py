@@ -16,12 +16,15 @@ _THREAD = api(
 PROGRAMMING = (
     # The doors of the API look at no credential but the one in the body.
     Group(api(nobody=IN), WRITE, "api/v1/auth/token/ api/v1/auth/token/refresh/ api/v1/auth/token/revoke/"),
-    Group(api(), READ, "api/v1/me/"),
+    Group(api(), READ, "api/v1/me/ api/v1/schema/ api/v1/docs/"),
     Group(api(lacking=("narrow", "program")), ("PATCH",), "api/v1/me/"),
     Group(api(lacking=("narrow",)), READ, "api/v1/keys/"),
     Group(api(lacking=("narrow", "program")), READ, "api/v1/usage/ api/v1/quotas/"),
     Group(api(), READ, "api/v1/models/"),
     Group(api(lacking=("narrow",)), WRITE, "api/v1/ask/"),
+    Group(api(lacking=("narrow",)), (*READ, "DELETE"), "api/v1/bin/"),
+    Group(_THREAD, ("DELETE",), "api/v1/bin/<uuid:uuid>/"),
+    Group(_THREAD, READ, "api/v1/conversations/<uuid:uuid>/tree/ api/v1/messages/<uuid:uuid>/"),
     Group(api(lacking=("narrow",)), (*READ, *WRITE), "api/v1/conversations/"),
     Group(_THREAD, (*READ, "PATCH", "DELETE"), "api/v1/conversations/<uuid:uuid>/"),
     Group(_THREAD, (*READ, *WRITE), "api/v1/conversations/<uuid:uuid>/messages/"),
@@ -29,7 +32,7 @@ PROGRAMMING = (
     Group(
         _THREAD,
         WRITE,
-        """api/v1/conversations/<uuid:uuid>/restore/ api/v1/messages/<uuid:uuid>/edit/
+        """api/v1/conversations/<uuid:uuid>/restore/ api/v1/conversations/<uuid:uuid>/seen/ api/v1/messages/<uuid:uuid>/edit/
         api/v1/messages/<uuid:uuid>/regenerate/ api/v1/messages/<uuid:uuid>/continue/
         api/v1/messages/<uuid:uuid>/retry/ api/v1/generations/<uuid:uuid>/cancel/""",
     ),

@@ -318,6 +318,7 @@ class World:
             ("setup/programs/", (self.program.uuid,)),
             ("setup/teams/", (self.team.uuid, self.owner.uuid)),
             ("api/v1/keys/", (self.key.uuid,)),
+            ("api/v1/bin/", (self.binned.uuid,)),
             ("api/v1/conversations/<uuid:uuid>/restore/", (self.binned.uuid,)),
             ("api/v1/conversations/", (sent.conversation.uuid,)),
             ("api/v1/messages/<uuid:uuid>/edit/", (self.question.uuid,)),
