@@ -186,7 +186,8 @@ class Calling:
         if self.stopped is not None:
             return "interrupted", Kind.HAND_BACK.value
         kind = failure.kind if failure is not None else Kind.CUT_OFF
-        return ("interrupted" if self.out.started else "failed"), kind.value
+        begun = self._passing is not None and self._passing.first_at is not None
+        return ("interrupted" if begun else "failed"), kind.value
 
     def _charge(self, failure: Failure) -> bool:
         return failures.charge(failure.kind, dispatched=failure.dispatched, shown=self.meter.produced > 0) != "none"
