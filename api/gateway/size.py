@@ -80,7 +80,7 @@ def _look(value: dict[str, Any], *, size: Size, remote: bool) -> None:
         size.tokens += _length(sound.get("data") if isinstance(sound, dict) else sound) // SOUND_BYTES
     file = value.get("file")
     for holder in (value, file if isinstance(file, dict) else {}):
-        if holder.get("file_id") or holder.get("file_url"):
+        if any(isinstance(holder.get(name), str) for name in ("file_id", "file_url")):
             raise foreign("file_id")
         size.tokens += _length(holder.get("file_data")) // SOUND_BYTES
 

@@ -54,6 +54,7 @@ class Gateway:
 
     def __init__(self, site: Site) -> None:
         self.site = site
+        self._clients: list[openai.OpenAI] = []
 
     @property
     def base(self) -> str:
@@ -81,7 +82,13 @@ class Gateway:
         return access
 
     def sdk(self, key: str, **more: Any) -> openai.OpenAI:
-        return openai.OpenAI(api_key=key, base_url=self.base, **({"max_retries": 0} | more))
+        """OpenAI's own client, closed with the site."""
+        self._clients.append(openai.OpenAI(api_key=key, base_url=self.base, **({"max_retries": 0} | more)))
+        return self._clients[-1]
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
 
     def call(
         self, method: str, path: str, body: Any = None, *, key: str = "", headers: dict[str, str] | None = None
@@ -128,9 +135,12 @@ def header(reply: Reply, name: str) -> str:
 def running(folder: Path, **settings: str) -> Iterator[Gateway]:
     """Simulator and web, no worker; ends with the block."""
     site = Site(folder, settings=SETTINGS | settings, workers=0)
+    gateway = Gateway(site)
     try:
-        yield Gateway(site.start())
+        site.start()
+        yield gateway
     finally:
+        gateway.close()
         site.stop()
 
 
