@@ -33,7 +33,7 @@ MODES = (
 )  # fmt: skip
 SETTINGS = QUICK | {
     "API_PER_MINUTE": "1000000", "API_KEY_PER_MINUTE": "1000000", "FIRST_BYTE_S": "1", "GAP_S": "0.5", "DEADLINE_S": "8",
-    "CIRCUIT_PAUSE_S": "0.05",
+    "CIRCUIT_PAUSE_S": "0.1",
 }  # fmt: skip
 PREPARE = """
 from accounts import api_keys
@@ -105,7 +105,8 @@ def judge(told: list[Told], *, found: dict[str, Any], bill: list[dict[str, Any]]
     """What does not agree: each call that a provider took is in the ledger, exactly where it counted, never above what was held."""
     asked = {line["id"]: line for line in bill if line["event"] == "accepted"}
     ended = {line["id"]: line for line in bill if line["event"] == "ended"}
-    whole = Counter((asked[i]["prompt_tokens"], e["tokens"]) for i, e in ended.items() if e["ended"] == "done")
+    # A mode that refuses once and answers then has its answer noted as a fault, too.
+    whole = Counter((asked[i]["prompt_tokens"], e["tokens"]) for i, e in ended.items() if e["ended"] != "aborted")
     exact = Counter((e[2], e[3]) for e in found["entries"] if not e[4])
     settled = Counter(e[0] for e in found["entries"] if e[1] == "settle")
     above = [e for e in found["entries"] if e[3] > found["holds"][e[0]][2]]

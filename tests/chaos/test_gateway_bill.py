@@ -1,4 +1,4 @@
-"""The ledger equals the provider's bill while programs hang up, providers fail and web processes are killed. The judge finds what is planted."""
+"""The ledger equals the bill while programs hang up, providers fail and web processes are killed; and the judge finds what is planted."""
 
 from __future__ import annotations
 
