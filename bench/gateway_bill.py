@@ -10,6 +10,7 @@ counters, the holds or the simulator's bill disagree.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import http.client
 import json
 import random
@@ -165,6 +166,7 @@ def _one(site: Site, *, keys: list[str], plan: tuple[int, str, float, bool, int]
     head = {"Authorization": f"Bearer {keys[number % len(keys)]}", "Content-Type": "application/json"}
     connection = http.client.HTTPConnection("127.0.0.1", site.parts["web0"].port, timeout=30)
     found, status = "", 0
+    _connect(connection)
     try:
         connection.request("POST", "/v1/chat/completions", body=json.dumps(body), headers=head)
         if not stream and chance < 0.1:
@@ -183,6 +185,16 @@ def _one(site: Site, *, keys: list[str], plan: tuple[int, str, float, bool, int]
         return Told(seed, found, status, whole=False)
     finally:
         connection.close()
+
+
+def _connect(connection: http.client.HTTPConnection) -> None:
+    """As soon as a web process listens: one that was killed comes again."""
+    until = time.monotonic() + 30
+    while connection.sock is None and time.monotonic() < until:
+        with contextlib.suppress(OSError):
+            connection.connect()
+        if connection.sock is None:
+            time.sleep(0.1)
 
 
 def _uuid(text: str) -> str:

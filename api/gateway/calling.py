@@ -103,18 +103,23 @@ class Calling:
         """Asks until an answer has begun or nobody is left to ask; then passes it on to its end."""
         try:
             async with asyncio.timeout(settings.DEADLINE_S):
-                while True:
-                    try:
-                        self._passing = Passing(self.call, meter=self.meter, out=self.out)
-                        self._heard = False
-                        await self._passing.run()
-                        self._complete = True
-                        return
-                    except Failure as failure:
-                        if self.out.started or not await self._again(failure):
-                            raise
+                while not await self._one_request():
+                    pass
         except TimeoutError:
             raise Failure(Kind.DEADLINE, dispatched=True) from None
+
+    async def _one_request(self) -> bool:
+        """One request to one provider; False when another one is to follow. Raises the Failure that ends the call."""
+        self._passing = Passing(self.call, meter=self.meter, out=self.out)
+        self._heard = False
+        try:
+            await self._passing.run()
+        except Failure as failure:
+            if self.out.started or not await self._again(failure):
+                raise
+            return False
+        self._complete = True
+        return True
 
     async def _again(self, failure: Failure) -> bool:
         """Whether another request goes out after this failure, once its pause is over."""

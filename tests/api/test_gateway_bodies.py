@@ -27,7 +27,13 @@ def read(body: Any, *, route: str = "/chat/completions", remote: bool = False) -
 
 
 def out(wanted: Wanted, *, route: str = "/chat/completions", **more: Any) -> dict[str, Any]:
-    given = {"upstream_name": "up", "output": 50, "dialect": Dialect(), "ours": {}, "defaults": {}} | more
+    given: dict[str, Any] = {
+        "upstream_name": "up",
+        "output": 50,
+        "dialect": Dialect(),
+        "ours": {},
+        "defaults": {},
+    } | more
     found: dict[str, Any] = orjson.loads(bodies.outgoing(CALLS[route], wanted, **given))
     return found
 
@@ -264,14 +270,21 @@ def test_a_form_that_is_none_is_refused(content: bytes, kind: str, code: str) ->
 # --- reading what comes back ------------------------------------------------------------------------------------------------
 
 
+def ends(meter: Meter) -> tuple[bool, bool]:
+    """Whether the answer has told its end, and whether nothing more comes."""
+    return meter.whole, meter.done
+
+
 def test_the_count_is_read_on_the_way_and_text_is_estimated_where_there_is_none() -> None:
     meter = Meter("chat", answers=2, wants_usage=False)
     assert meter.take(
         b"", b'{"choices":[{"index":0,"delta":{"content":"eight ch"}},{"index":1,"delta":{"content":"rs"}}]}'
     )
     assert meter.produced == 3
-    assert meter.take(b"", b'{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}') and not meter.whole
-    assert meter.take(b"", b'{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}') and meter.whole
+    assert meter.take(b"", b'{"choices":[{"index":1,"delta":{},"finish_reason":"stop"}]}')
+    assert ends(meter) == (False, False)
+    assert meter.take(b"", b'{"choices":[{"index":0,"delta":{},"finish_reason":"length"}]}')
+    assert ends(meter) == (True, False)
     hidden = (
         b'{"choices":[],"usage":{"prompt_tokens":9,"completion_tokens":4,"prompt_tokens_details":{"cached_tokens":2}}}'
     )
@@ -285,9 +298,10 @@ def test_the_count_is_read_on_the_way_and_text_is_estimated_where_there_is_none(
 def test_a_response_tells_its_count_with_its_last_event() -> None:
     meter = Meter("response", answers=1, wants_usage=False)
     assert meter.take(b"response.output_text.delta", b'{"type":"response.output_text.delta","delta":"words"}')
-    assert meter.produced == 2 and not meter.done
+    assert (meter.produced, ends(meter)) == (2, (False, False))
     last = b'{"type":"response.completed","response":{"usage":{"input_tokens":3,"output_tokens":1}}}'
-    assert meter.take(b"response.completed", last) and meter.done and meter.whole
+    assert meter.take(b"response.completed", last)
+    assert ends(meter) == (True, True)
     assert meter.usage == Usage(3, 1)
     with pytest.raises(Failure):
         meter.take(b"", b'{"type":"response.failed","response":{"error":{"code":"server_error","message":"x"}}}')
