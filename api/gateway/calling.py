@@ -14,13 +14,14 @@ from django.conf import settings
 from django.db import Error
 
 from api.gateway import ending, words
-from api.gateway.ending import Ending, Tokens
+from api.gateway.ending import Ending
 from api.gateway.holding import Call
 from api.gateway.meter import Meter
 from api.gateway.out import Out, Receive
 from api.gateway.passing import Passing
 from api.gateway.running import Why, keeper
 from api.gateway.threads import insist, work
+from chat.endings import Tokens
 from providers import failures
 from providers.failures import Failure, Kind
 from usage.call_lines import CallLine

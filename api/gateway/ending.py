@@ -14,6 +14,7 @@ from django.db import Error, connection, transaction
 
 from accounts import clock
 from api.gateway.holding import Call, take_way
+from chat.endings import Tokens
 from providers import breaker, endpoints, failures
 from providers.failures import Failure, Kind
 from usage import call_lines, invocations, leases, quotas
@@ -23,17 +24,6 @@ from usage.models import Invocation, Source
 from usage.rollups import Tally
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Tokens:
-    """What a call took, in tokens; `estimated` when the provider did not say."""
-
-    input: int = 0
-    output: int = 0
-    cached: int = 0
-    reasoning: int = 0
-    estimated: bool = False
 
 
 @dataclass(slots=True)
