@@ -27,7 +27,7 @@ from providers import breaker, endpoints, modes
 from providers.endpoints import Endpoint
 from providers.failures import Failure, Kind
 from providers.models import LanguageModel, ModelRoute
-from usage import leases, quotas
+from usage import call_lines, leases, quotas
 from usage.limits import Standing
 from usage.models import Source
 
@@ -91,6 +91,9 @@ def open_call(asked: Asked, *, route: Route, guest: Guest, choice: Choice, wante
         raise Refusal(
             told.status, told.code, told.message, retry_after=wait, more=told.extra, headers=guest.told
         ) from None
+    except Failure as failure:
+        _note_closed(hold, guest=guest, model=model, why=failure.kind.value, team=under.standing)
+        raise
     try:
         endpoint = endpoints.endpoint_for(way.provider)
     except Failure:
@@ -156,6 +159,23 @@ def _hold(asked: Asked, *, route: Route, guest: Guest, choice: Choice, wanted: W
         lease_s=settings.LEASE_S,
         estimate=wanted.input,
     )
+
+
+def _note_closed(hold: quotas.Hold, *, guest: Guest, model: LanguageModel, why: str, team: Standing) -> None:
+    """The row of a call that no provider could take now; where the database fails here, its caller is told all the same."""
+    try:
+        call_lines.refuse(
+            hold.request_id,
+            why=why,
+            person=(guest.user.uuid, guest.user.get_full_name()),
+            team=(team.team, team.team_name),
+            model=(model.uuid, model.name),
+            now=clock.now(),
+            source=Source.GATEWAY,
+            key=hold.key,
+        )
+    except Error:
+        connection.close()
 
 
 def note_unknown_model(asked: Asked, *, guest: Guest, name: str) -> None:

@@ -139,7 +139,7 @@ def test_the_next_provider_answers_where_the_first_is_away(gateway: Gateway) -> 
 
 
 def test_a_providers_places_and_its_circuit_are_respected(gateway: Gateway) -> None:
-    _person, key = gateway.person()
+    person, key = gateway.person()
     gateway.site.django(PLACES, 1)
     try:
         first = Half(gateway, said(ENDLESS.format("place"), stream=True), key=key)
@@ -156,6 +156,8 @@ def test_a_providers_places_and_its_circuit_are_respected(gateway: Gateway) -> N
     )
     shut = streamed(gateway, "[[sim seed=shut n=3]]", key=key)
     assert (shut.status, shut.json()["error"]["code"]) == (502, "bad_key")
+    refused = [call["error_kind"] for call in gateway.rows(person)["calls"] if call["outcome"] == "refused"]
+    assert refused == ["limit_held", "bad_key"]
     assert gateway.asked("shut") == []
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,7 +15,7 @@ import pytest
 from pydantic import BaseModel
 
 from tests.api.gateway_site import Gateway, events, header, running, said
-from tests.processes import Caller, Person
+from tests.processes import ROOT, Caller, Person
 
 pytestmark = pytest.mark.chaos
 Known = tuple[Person, str]
@@ -149,6 +152,19 @@ def test_a_mode_is_chosen_by_the_models_name_or_by_the_field_itself(gateway: Gat
         else:
             sdk.chat.completions.create(**body)
     assert [len(gateway.asked(f"mode{n}")) for n in range(3)] == [1, 1, 0]
+
+
+def test_the_examples_of_the_documentation_work_as_they_stand(gateway: Gateway, ada: Known) -> None:
+    text = (ROOT / "docs" / "gateway.md").read_text()
+    found = dict(re.findall(r"^```(sh|python)\n(.*?)^```", text, re.MULTILINE | re.DOTALL))
+    commands = {"sh": ["sh", "-c"], "python": [sys.executable, "-c"]}
+    for kind, example in found.items():
+        example = example.replace("sk-…", ada[1]).replace("https://chat.example.com/v1", gateway.base)
+        done = subprocess.run([*commands[kind], example], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        answer = json.loads(done.stdout)["choices"][0]["message"]["content"] if kind == "sh" else done.stdout
+        assert "simulator" in answer.lower() or len(answer) > 40, answer
+    assert found.keys() == commands.keys()
 
 
 # --- errors, repeats, leaving -------------------------------------------------------------------------------------------
