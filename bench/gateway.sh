@@ -2,7 +2,7 @@
 # Measures /v1/ beside the bare pass-through with the shared bench, one after the other: fresh data, mock model, one web process, no worker.
 #   bench/gateway.sh                       50, 100 and 200 programs, 15 s a rung
 #   USERS=100 OUT=result.jsonl bench/gateway.sh --seconds 30
-# Ends only what it started. BENCH names the folder of the bench.
+# Ends only what it started. BENCH names the folder of the bench, BARE_PYTHON a Python that has what the pass-through needs (starlette).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 BENCH=${BENCH:-../shared/bench}
@@ -22,7 +22,7 @@ await() { # address
         if curl -s -o /dev/null "$1"; then return 0; fi
         sleep 0.1
     done
-    tail -5 "$folder"/*.log >&2
+    tail -n 5 "$folder"/*.log >&2
     return 1
 }
 begin() { # log, command...
@@ -47,7 +47,7 @@ from accounts import api_keys
 from accounts.models import User
 print(api_keys.make(User.objects.get(), name="bench", scopes=["chat"])[1])')
 if [ -z "${ONLY:-}" ] || [ "$ONLY" = asgi ]; then
-    begin bare.log "$PYTHON" "$BENCH/proxies/asgi_proxy.py" "$bare" "$mock"
+    begin bare.log "${BARE_PYTHON:-$PYTHON}" "$BENCH/proxies/asgi_proxy.py" "$bare" "$mock"
     await "http://127.0.0.1:$bare/"
     "$PYTHON" "$BENCH/load.py" --target asgi --base "http://127.0.0.1:$bare" --pid "$last" --users "$USERS" --mock "http://127.0.0.1:$mock" --model mock-gpt ${OUT:+--out "$OUT"} "$@"
     kill "$last"
