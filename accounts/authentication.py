@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
@@ -44,6 +44,9 @@ class Unauthenticated(Exception):
         self.code, self.message, self.status = code, message, status
 
 
+Credential = tuple[int, int, int | None, int | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A person or a program's account that may ask: active, with a living credential. `kind`: session, token or key."""
@@ -60,6 +63,13 @@ class Principal:
     model_names: frozenset[str] | None = field(default=None, compare=False)
     key: ApiKey | None = field(default=None, compare=False)
     person: User | None = field(default=None, compare=False, repr=False)
+    # Of a token: the sign-in that it belongs to.
+    login_id: int | None = field(default=None, compare=False)
+
+    @property
+    def credential(self) -> Credential:
+        """What tells this credential from others of the same person."""
+        return self.user_id, self.session_version, None if self.key is None else self.key.pk, self.login_id
 
     def user(self) -> User:
         """The person, as read with the credential."""
@@ -165,7 +175,26 @@ def _by_token(access: str) -> Principal:
         raise Unauthenticated(refused.code, refused.message) from None
     _may_ask(login.user)
     last_used.note(login, address=None)
-    return _principal(login.user, kind="token", allowed=scopes.of(login.user))
+    return _principal(login.user, kind="token", allowed=scopes.of(login.user), login_id=login.pk)
+
+
+def still_good(credentials: Iterable[Credential]) -> set[Credential]:
+    """Of these the ones that may still ask: cut off, signed out, revoked or run out meanwhile is not. At most three queries for all."""
+    asked = set(credentials)
+    people = User.objects.filter(pk__in={user for user, *_rest in asked}, is_active=True)
+    versions = dict(people.values_list("pk", "session_version"))
+    keys = {key for _user, _version, key, _login in asked if key is not None}
+    logins = {login for *_rest, login in asked if login is not None}
+    living = set(api_keys.living().filter(pk__in=keys).values_list("pk", flat=True)) if keys else set()
+    signed_in = tokens.living(logins) if logins else set()
+
+    def good(user: int, version: int, key: int | None, login: int | None) -> bool:
+        if user not in versions or (login is not None and login not in signed_in):
+            return False
+        # A key outlives a new password; a sign-in does not.
+        return versions[user] == version if key is None else key in living
+
+    return {each for each in asked if good(*each)}
 
 
 def _principal(
@@ -175,6 +204,7 @@ def _principal(
     allowed: frozenset[str],
     models: frozenset[str] | None = None,
     key: ApiKey | None = None,
+    login_id: int | None = None,
 ) -> Principal:
     return Principal(
         user.pk,
@@ -187,6 +217,7 @@ def _principal(
         model_names=models,
         key=key,
         person=user,
+        login_id=login_id,
     )
 
 

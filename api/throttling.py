@@ -26,16 +26,27 @@ if TYPE_CHECKING:  # it reads the settings that name this file
     from rest_framework.views import APIView
 
 
+def of(principal: Principal) -> list[Limit]:
+    """The limits of a living credential: its person's, and for a key its own."""
+    limits = [Limit(f"api:person:{principal.uuid}", settings.API_PER_MINUTE, 60)]
+    if principal.key is not None:
+        limits.append(Limit(f"api:key:{principal.key.uuid}", settings.API_KEY_PER_MINUTE, 60))
+    return limits
+
+
+def counted(*limits: Limit) -> Pace:
+    """Counts one request against all of these together; how the one that leaves least stands then."""
+    with _not_waiting_for_the_disk():
+        return tries.pace(*limits)
+
+
 class Paced(BaseThrottle):
     """Counts a request of a living credential against its person and, for a key, against that key."""
 
     def allow_request(self, request: Request, view: APIView) -> bool:
         found = request.auth
         if isinstance(found, Principal):
-            limits = [Limit(f"api:person:{found.uuid}", settings.API_PER_MINUTE, 60)]
-            if found.key is not None:
-                limits.append(Limit(f"api:key:{found.key.uuid}", settings.API_KEY_PER_MINUTE, 60))
-            count(*limits, request=request)
+            count(*of(found), request=request)
         return True
 
 
@@ -53,8 +64,7 @@ def count(*limits: Limit, request: Request | None = None) -> None:
 
     Raises a 429 when one of them is used up; then none is counted.
     """
-    with _not_waiting_for_the_disk():
-        pace = tries.pace(*limits)
+    pace = counted(*limits)
     if request is not None:
         request._request.pace = pace  # type: ignore[attr-defined]  # for `tell`
     if pace.wait:

@@ -107,8 +107,11 @@ WHERE state = 'queued' AND id IN ({ids})
 _SOME = """
 SELECT 1 FROM chat_generation WHERE state = 'queued' AND (next_attempt_at IS NULL OR next_attempt_at <= {now}) LIMIT 1
 """
+# Calls of programs (api.gateway) take places at a provider, too, but nobody's among those that a person may have at once.
 _HELD = """
 SELECT user_id, provider_id, COUNT(*) FROM chat_generation WHERE state IN ('running', 'streaming') GROUP BY user_id, provider_id
+UNION ALL SELECT NULL, p.id, COUNT(*) FROM usage_reservation r JOIN providers_provider p ON p.uuid = r.provider
+    WHERE r.state = 'held' AND r.provider IS NOT NULL GROUP BY p.id
 """
 _taken = PreparedIn(lambda keys: Generation.objects.select_related("user", "message").filter(pk__in=keys))
 _routes = Prepared(
@@ -133,7 +136,7 @@ def _take(owner: uuid.UUID, *, provider: int | None, ids: list[int], now: dt.dat
 
 def choose(*, places: int, now: dt.datetime) -> dict[int, Way]:
     """The next questions in fair order: fewest running of that person, then of that provider, then oldest."""
-    of_person: Counter[int] = Counter()
+    of_person: Counter[int | None] = Counter()
     of_provider: Counter[int | None] = Counter()
     for person, provider, n in fetch(_HELD):
         of_person[person] += n

@@ -85,11 +85,11 @@ def place(plan: Plan, *, now: dt.datetime) -> Generation:
     told = limit_words.refusal(
         refused, model=plan.model, zone=under.standing.time_zone, currency=under.standing.currency
     )
-    told.retry_after = _returns_in(refused, model=plan.model, now=now) if told.status == 429 else None
+    told.retry_after = returns_in(refused, model=plan.model, now=now) if told.status == 429 else None
     raise told
 
 
-def _returns_in(refused: quotas.LimitReached, *, model: LanguageModel, now: dt.datetime) -> int | None:
+def returns_in(refused: quotas.LimitReached, *, model: LanguageModel, now: dt.datetime) -> int | None:
     """Seconds until it is worth asking again: until the limit's next window, or until running answers have likely settled."""
     resets = refused.limit.resets_at
     if refused.only_held:

@@ -54,14 +54,14 @@ def counted(verb: Callable[Concatenate[User, P], T]) -> Callable[Concatenate[Use
             return verb(user, *args, **kwargs)
         except Refused as refused:
             door = kwargs.get("door", PAGE)
-            _count(user, reason=refused.code, source=door.source if isinstance(door, Door) else PAGE.source)
+            count(user, reason=refused.code, source=door.source if isinstance(door, Door) else PAGE.source)
             raise
 
     return cast("Callable[Concatenate[User, P], T]", carried_out)
 
 
-def _count(user: User, *, reason: str, source: str) -> None:
-    """A database that is away does not turn a refusal into another one."""
+def count(user: User, *, reason: str, source: str) -> None:
+    """One refusal for the desk. A database that is away does not turn a refusal into another one."""
     try:
         team = Membership.objects.filter(user=user, is_primary=True).values_list("team__uuid", flat=True).first()
         rollups.refused(team=team, source=source, reason=reason, now=clock.now())

@@ -13,6 +13,7 @@ from urllib.parse import unquote_to_bytes
 import orjson
 
 from api import problem
+from api.gateway import envelope
 from portal.threads import HeaderList
 
 Scope = MutableMapping[str, Any]
@@ -74,8 +75,10 @@ class Gone(Exception):
 
 
 def refusal(refused: Refused, *, accept: bytes, path: str = "") -> tuple[HeaderList, bytes]:
-    """Headers and body of a refusal: problem details for the API, JSON for programs that ask for it, else one plain line."""
-    if path.startswith("/api/"):
+    """Headers and body of a refusal: OpenAI's envelope under /v1/, problem details for the API, JSON where it is asked for, else a line."""
+    if path.startswith(envelope.PREFIX):
+        kind, body = envelope.CONTENT_TYPE, envelope.envelope(refused.status, refused.code, refused.message)
+    elif path.startswith("/api/"):
         kind = problem.CONTENT_TYPE.encode()
         details = problem.details(
             refused.status, code=refused.code, detail=refused.message, request_id=uuid.uuid4().hex

@@ -1,4 +1,5 @@
-"""The web process as one ASGI application: waiting routes to the live application, everything else to Django's threads.
+"""The web process as one ASGI application: waiting routes to the live application, /v1/ to the gateway,
+everything else to Django's threads.
 
 Refuses websockets: every answer is polled, so that any proxy can stand in front.
 """
@@ -18,21 +19,24 @@ from portal.wsgi import application as django_application
 # isort: split
 # After portal.wsgi: importing it makes Django ready, and these import models.
 from api import waiting
+from api.gateway.envelope import PREFIX
+from api.gateway.running import keeper
 from chat import web
 from chat.live_app import application as live_application
-from portal import samples, watchman
+from portal import gateway, samples, watchman
+from providers import relay
 
 logger = logging.getLogger("portal.web")
 
 Hook = Callable[[], Awaitable[None] | None]
 
-startup: list[Hook] = [web.start, samples.sampler.start, watchman.start]
+startup: list[Hook] = [web.start, samples.sampler.start, watchman.start, keeper.start]
 """Called in order before the first request, on the event loop; an awaitable result is awaited."""
 
-shutdown: list[Hook] = [watchman.stop, samples.sampler.stop, web.stop]
+shutdown: list[Hook] = [keeper.stop, relay.close_all, watchman.stop, samples.sampler.stop, web.stop]
 """Called in order after the last request."""
 
-draining: list[Hook] = [web.draining]
+draining: list[Hook] = [web.draining, keeper.drain]
 """Called when the process is about to stop, while it still answers: held polls are answered now."""
 
 limits = Limits(
@@ -91,6 +95,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await _start()
     if waiting.concerns(scope):
         await waiting.application(scope, receive, send, django=guard)
+        return
+    if scope["path"].startswith(PREFIX):
+        await gateway.application(scope, receive, send, guard=guard)
         return
     if not scope["path"].startswith("/live/"):
         await guard(scope, receive, send)

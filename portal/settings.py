@@ -378,6 +378,10 @@ RENDER_EVERY_S = env.float("RENDER_EVERY_S", default=0.25)
 MAX_QUESTION_CHARS = env.int("MAX_QUESTION_CHARS", default=200_000)
 FIRST_LIMITS = env.choice("FIRST_LIMITS", default="", of=("", "none"))  # of a fresh portal: usage.rules.FIRST
 
+# Of /v1/: the largest request, and whether pictures may be links, which the provider then fetches from wherever they lead.
+GATEWAY_BODY_MB = env.int("GATEWAY_BODY_MB", default=20)
+GATEWAY_REMOTE_IMAGES = env.bool("GATEWAY_REMOTE_IMAGES", default=False)
+
 # --- What is kept ------------------------------------------------------------------------------------------------------
 # Deleted conversations rest so many days in the bin.
 BIN_DAYS = env.int("BIN_DAYS", default=30)

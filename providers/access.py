@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.prepared import Prepared
 from providers.models import LanguageModel, ModelRoute, ProviderState
 
+_callable = Prepared(lambda slug, asker: callable_by(asker).filter(slug=slug), "\x01slug", -1)
 _by_slug = Prepared(lambda slug, asker: served_to(asker).filter(slug=slug), "\x01slug", -1)
 _served = Prepared(lambda asker: served_to(asker), -1)
 
@@ -41,17 +42,36 @@ def names_for(user: User) -> list[tuple[str, str]]:
 
 def served() -> QuerySet[LanguageModel]:
     """The chat models that are switched on and that some provider serves, the default first."""
-    routes = ModelRoute.objects.filter(model=OuterRef("pk"), enabled=True, provider__enabled=True)
-    return LanguageModel.objects.filter(Exists(routes), enabled=True, kind=LanguageModel.Kind.CHAT)
+    return _working().filter(kind=LanguageModel.Kind.CHAT)
 
 
 def served_to(asker: int) -> QuerySet[LanguageModel]:
     """Of these, those that the account with this number may use."""
+    return _open_to(asker, models=served())
+
+
+def callable_by(asker: int) -> QuerySet[LanguageModel]:
+    """What the account with this number may use as a program: models of every kind, the organisation's default first."""
+    return _open_to(asker, models=_working())
+
+
+def callable_named(slug: str, *, asker: int) -> LanguageModel | None:
+    """Of these the one with this identifier."""
+    found: LanguageModel | None = _callable.first(slug, asker)
+    return found
+
+
+def _working() -> QuerySet[LanguageModel]:
+    routes = ModelRoute.objects.filter(model=OuterRef("pk"), enabled=True, provider__enabled=True)
+    return LanguageModel.objects.filter(Exists(routes), enabled=True)
+
+
+def _open_to(asker: int, *, models: QuerySet[LanguageModel]) -> QuerySet[LanguageModel]:
     shared = LanguageModel.teams.through.objects.filter(languagemodel=OuterRef("pk"), team__memberships__user_id=asker)
     closed = LanguageModel.denied_teams.through.objects.filter(
         languagemodel=OuterRef("pk"), team__memberships__user_id=asker
     )
-    return served().filter(Q(for_all=True) | Exists(shared)).exclude(Exists(closed))
+    return models.filter(Q(for_all=True) | Exists(shared)).exclude(Exists(closed))
 
 
 def for_everybody() -> QuerySet[LanguageModel]:

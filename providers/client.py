@@ -16,6 +16,7 @@ from providers import client_call
 from providers.bodies import RESERVED
 from providers.client_call import close_all
 from providers.client_chunks import Chunks, Event, Finished, Reasoning, Text, Usage, clean
+from providers.client_reply import Reply
 from providers.client_sse import Reader, TooLong
 from providers.client_watch import Watch
 from providers.endpoints import Dialect, Endpoint, ModelInfo
@@ -200,7 +201,7 @@ def _body(request: ChatRequest, *, dialect: Dialect) -> bytes:
         raise Failure(Kind.BAD_REQUEST, detail="the request cannot be written as JSON") from None
 
 
-def _check_is_stream(reply: client_call.Reply) -> None:
+def _check_is_stream(reply: Reply) -> None:
     kind = reply.headers.get("content-type", "text/event-stream").partition(";")[0].strip().lower()
     if kind != "text/event-stream":
         raise Failure(Kind.NOT_A_STREAM, detail=f"content-type {kind[:60]}", status=reply.status, dispatched=True)

@@ -8,35 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import weakref
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx2
 import openai
-import orjson
 
-from providers.client_chunks import clean, label
+from providers.client_reply import Reply, refusal
 from providers.client_transport import Body, Transport
 from providers.endpoints import Endpoint
-from providers.failures import Failure, Kind, classify, parse_retry_after
+from providers.failures import Failure, Kind
 
 # Of the request that is sent, not of the one that the SDK showed.
 _OF_ONE = frozenset({"content-length", "host"})
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """A good answer's head; its body waits to be read and must be closed."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: Body
-
-    @property
-    def request_id(self) -> str:
-        """The provider's name for this call, "" when it gives none."""
-        return clean(self.headers.get("x-request-id", ""))[:120]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +63,7 @@ async def call(endpoint: Endpoint, *, path: str, content: bytes | None, connect_
             response = await line.transport.send(made.url, headers=made.headers, content=content, connect_s=connect_s)
             reply = Reply(response.status, response.headers, Body(response))
             if not 200 <= reply.status < 300:
-                raise await _refusal(reply)
+                raise await refusal(reply)
             return reply
     except TimeoutError:
         raise Failure(Kind.FIRST_BYTE_TIMEOUT, dispatched=True) from None
@@ -125,28 +109,3 @@ async def _make(endpoint: Endpoint, *, path: str, content: bytes | None) -> _Mad
     request: httpx2.Request = shown.request
     headers = [(name, value) for name, value in request.headers.multi_items() if name.lower() not in _OF_ONE]
     return _Made(str(request.url), headers)
-
-
-async def _refusal(reply: Reply) -> Failure:
-    """What a bad status says; of its body only the beginning is read."""
-    parts: list[bytes] = []
-    try:
-        while part := await reply.body.read():
-            parts.append(part)
-    except Failure:
-        parts.clear()  # the status says enough
-    finally:
-        reply.body.close()
-    try:
-        found = orjson.loads(b"".join(parts))
-    except orjson.JSONDecodeError:
-        found = None
-    error = found.get("error", found) if isinstance(found, dict) else {}
-    body = error if isinstance(error, dict) else {}
-    code, type_, message = (str(body.get(name) or "") for name in ("code", "type", "message"))
-    return Failure(
-        classify(reply.status, code=code, type_=type_, message=message),
-        detail=f"{reply.status} {label(code)} {label(type_)}".strip(),
-        status=reply.status,
-        retry_after=parse_retry_after(reply.headers),
-    )

@@ -81,10 +81,10 @@ class Chunks:
             self.done = True
             return []
         if name == b"error":
-            raise _error_event(data)
-        chunk = _parse(data)
+            raise error_event(data)
+        chunk = parse_chunk(data)
         if chunk.get("error"):
-            raise _error_in_stream(chunk)
+            raise error_in_stream(chunk)
         usage = chunk.get("usage")
         if usage is not None:
             self._count(usage)
@@ -126,19 +126,28 @@ class Chunks:
 
     def _count(self, value: object) -> None:
         """The last count that can be true wins."""
-        if not isinstance(value, dict):
+        found = usage_of(value)
+        if found is None:
             self.odd = True
-            return
+        else:
+            self.usage = found
+
+
+def usage_of(value: object) -> Usage | None:
+    """A provider's count, by either of OpenAI's two spellings; None for one that cannot be true. No answer (embeddings) counts 0."""
+    if not isinstance(value, dict):
+        return None
+    if "input_tokens" in value:
+        given, made = _tokens(value.get("input_tokens")), _tokens(value.get("output_tokens", 0))
+        details_in, details_out = value.get("input_tokens_details"), value.get("output_tokens_details")
+    else:
+        given, made = _tokens(value.get("prompt_tokens")), _tokens(value.get("completion_tokens", 0))
         details_in, details_out = value.get("prompt_tokens_details"), value.get("completion_tokens_details")
-        cached = (
-            details_in.get("cached_tokens") if isinstance(details_in, dict) else value.get("prompt_cache_hit_tokens")
-        )
-        reasoning = details_out.get("reasoning_tokens") if isinstance(details_out, dict) else 0
-        given, made = _tokens(value.get("prompt_tokens")), _tokens(value.get("completion_tokens"))
-        if given is None or made is None:
-            self.odd = True
-            return
-        self.usage = Usage(given, made, min(_tokens(cached) or 0, given), min(_tokens(reasoning) or 0, made))
+    cached = details_in.get("cached_tokens") if isinstance(details_in, dict) else value.get("prompt_cache_hit_tokens")
+    reasoning = details_out.get("reasoning_tokens") if isinstance(details_out, dict) else 0
+    if given is None or made is None:
+        return None
+    return Usage(given, made, min(_tokens(cached) or 0, given), min(_tokens(reasoning) or 0, made))
 
 
 def clean(text: str) -> str:
@@ -162,7 +171,8 @@ def _tokens(value: object) -> int | None:
     return value if type(value) is int and 0 <= value <= MOST_TOKENS else None
 
 
-def _parse(data: bytes) -> dict[str, Any]:
+def parse_chunk(data: bytes) -> dict[str, Any]:
+    """An event's JSON object. Raises Failure(BAD_STREAM)."""
     try:
         chunk = orjson.loads(data)
     except orjson.JSONDecodeError:
@@ -183,15 +193,16 @@ def _parse_lone_surrogate(data: bytes) -> object:
         raise Failure(Kind.BAD_STREAM, detail="not JSON", dispatched=True) from None
 
 
-def _error_event(data: bytes) -> Failure:
+def error_event(data: bytes) -> Failure:
     """An event that is called an error is one, whatever its data look like."""
     try:
-        return _error_in_stream(_parse(data))
+        return error_in_stream(parse_chunk(data))
     except Failure:
         return Failure(Kind.SERVER_ERROR, detail="error event", dispatched=True)
 
 
-def _error_in_stream(chunk: dict[str, Any]) -> Failure:
+def error_in_stream(chunk: dict[str, Any]) -> Failure:
+    """What an object that holds an error says."""
     error = chunk.get("error") or chunk
     if not isinstance(error, dict):
         error = {"message": error}
@@ -199,8 +210,9 @@ def _error_in_stream(chunk: dict[str, Any]) -> Failure:
     status = int(code) if code.isdecimal() and len(code) == 3 else None
     kind = classify(status, code=code, type_=type_, message=str(error.get("message") or ""))
     return Failure(
-        kind, detail=f"error in the stream: {label(code)} {label(type_)}".rstrip(), status=status, dispatched=True
-    )
+        kind, detail=f"error in the stream: {label(code)} {label(type_)}".rstrip(), status=status, dispatched=True,
+        said=error,
+    )  # fmt: skip
 
 
 def label(value: str) -> str:

@@ -77,6 +77,12 @@ class Body:
             return b""
         return chunk
 
+    def arrived(self) -> bytes:
+        """What has come already and was not read, without waiting; packed bodies give nothing."""
+        if self._unpack is not None or self._content.exception() is not None:
+            return b""
+        return self._content.read_nowait(-1)
+
     def close(self) -> None:
         """Ends the connection at once, unless the body was read to its end: then it is kept for the next request."""
         if self._content.is_eof() and self._content.at_eof():

@@ -11,7 +11,7 @@ import random
 import time
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 PATIENCE_S = 60.0
 """A provider that asks for a longer pause than this is not waited for."""
@@ -52,6 +52,7 @@ class Failure(Exception):
 
     `retry_after`: seconds that the provider asked for. `dispatched`: the provider may have begun to work and so may
     bill (a refusal by status line is not that). `detail`: short, for the log; never a key, never a raw body.
+    `said`: the provider's own error object, for the one who asked; it never goes into a log.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Failure(Exception):
         status: int | None = None,
         retry_after: float | None = None,
         dispatched: bool = False,
+        said: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(f"{kind.value}: {detail}" if detail else kind.value)
         self.kind = kind
@@ -69,6 +71,7 @@ class Failure(Exception):
         self.status = status
         self.retry_after = retry_after
         self.dispatched = dispatched
+        self.said = said or {}
 
 
 # Pauses in seconds before the second, third, … request: at most one request more than there are pauses.

@@ -22,8 +22,10 @@ def lifted(connection: BaseDatabaseWrapper, *, table: str = TABLE) -> Iterator[N
     """While it lasts, rows of the table can be changed and removed; afterwards the guard stands as before."""
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
+            # What waits for the end of the transaction (foreign keys) would stand in the way of ALTER TABLE.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
             cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
-            again = [f"ALTER TABLE {table} ENABLE TRIGGER USER"]
+            again = [f"ALTER TABLE {table} ENABLE TRIGGER USER", "SET CONSTRAINTS ALL DEFERRED"]
         else:
             cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger' AND tbl_name = %s", [table])
             found = cursor.fetchall()

@@ -230,7 +230,7 @@ KEPT: dict[str, tuple[str, str]] = {
     "usage.Reservation": (
         "what proves the counters",
         "id request_id source team model state tokens input_tokens output_tokens cost_micro lines "
-        "created_at closed_at lease_expires_at dispatched_at estimate",
+        "created_at closed_at lease_expires_at dispatched_at estimate produced provider",
     ),
     "usage.ReservationLine": (
         "what proves the counters",

@@ -15,3 +15,27 @@ def tokens(text: str) -> int:
         return (len(text) + 3) // 4
     wide = sum(len(run) for run in _WIDE.findall(text))
     return wide + (len(text) - wide + 3) // 4
+
+
+class Counter:
+    """Adds up pieces of a text as if it were estimated whole; keeps none of them."""
+
+    __slots__ = ("_plain", "_wide")
+
+    def __init__(self) -> None:
+        self._plain = self._wide = 0
+
+    def add(self, piece: str) -> None:
+        wide = 0 if piece.isascii() else sum(len(run) for run in _WIDE.findall(piece))
+        self._wide += wide
+        self._plain += len(piece) - wide
+
+    @property
+    def characters(self) -> int:
+        """Of all pieces together."""
+        return self._plain + self._wide
+
+    @property
+    def tokens(self) -> int:
+        """The estimate, rounded up."""
+        return self._wide + (self._plain + 3) // 4

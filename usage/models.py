@@ -68,7 +68,14 @@ class Reservation(models.Model):
     # A hold whose owner is not a Generation carries its own lease, and usage.recovery settles it.
     lease_expires_at = models.DateTimeField(null=True)
     dispatched_at = models.DateTimeField(null=True)
-    estimate = models.BigIntegerField(default=0, help_text="What it takes in tokens if nobody can say any more.")
+    estimate = models.BigIntegerField(
+        default=0, help_text="What its prompt takes in tokens if nobody can say any more."
+    )
+    # With a default in the database: during an update the former version still writes rows.
+    produced = models.BigIntegerField(
+        db_default=0, default=0, help_text="Tokens of its answer when the lease was renewed."
+    )
+    provider = models.UUIDField(null=True, help_text="Who is asked; such a hold takes one of its places.")
 
     class Meta:
         constraints = (

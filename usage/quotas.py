@@ -42,7 +42,7 @@ class Hold:
 
     Where there is not enough left the answer may be made shorter, but not below `least_output`. `requests` is 0 for what is
     nobody's question (a title). A hold that no Generation owns has a life of `lease_s` seconds; after it usage.recovery
-    settles it with `estimate` tokens.
+    settles it with `estimate` tokens. One that names a `provider` takes one of its places.
     """
 
     request_id: uuid.UUID
@@ -57,6 +57,7 @@ class Hold:
     requests: int = 1
     lease_s: float | None = None
     estimate: int = 0
+    provider: uuid.UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +139,7 @@ def _write(hold: Hold, takings: list[Taking], *, now: dt.datetime) -> None:
         cost_micro=next((taking.amount for taking in takings if taking.limit.unit == Unit.COST), None),
         lines=len(takings),
         estimate=hold.estimate,
+        provider=hold.provider,
         created_at=now,
         lease_expires_at=None if hold.lease_s is None else now + dt.timedelta(seconds=hold.lease_s),
     )

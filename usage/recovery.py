@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import uuid
 
 from django.db import transaction
 
+from accounts.models import Team, User
+from providers.models import LanguageModel, Provider
 from usage import invocations, quotas
 from usage.models import Invocation, Reservation
 from usage.rollups import Tally
@@ -31,9 +34,14 @@ def _invocation(hold: Reservation, *, now: dt.datetime) -> Invocation:
         request_id=hold.request_id,
         source=hold.source,
         person=hold.person,
+        person_name=_name(User, hold.person),
         team=hold.team,
+        team_name=_name(Team, hold.team),
         key=hold.key,
+        provider=hold.provider,
+        provider_name=_name(Provider, hold.provider),
         model=hold.model,
+        model_name=_name(LanguageModel, hold.model),
         created_at=hold.created_at,
         finished_at=now,
         duration_ms=round((now - hold.created_at).total_seconds() * 1000),
@@ -41,5 +49,11 @@ def _invocation(hold: Reservation, *, now: dt.datetime) -> Invocation:
         error_kind="worker_lost",
         attempts=1,
         input_tokens=hold.estimate,
+        output_tokens=hold.produced,
         estimated=True,
     )
+
+
+def _name(model: type[User | Team | Provider | LanguageModel], of: uuid.UUID | None) -> str:
+    """As the row of a call keeps it; empty for what is gone."""
+    return "" if of is None else model._default_manager.filter(uuid=of).values_list("name", flat=True).first() or ""

@@ -75,7 +75,7 @@ def ask_from(raw: bytes, *, header_mode: str = "") -> Ask:
     seed = mark.get("seed") or hashlib.sha256(talk.question.encode("utf-8", "replace")).hexdigest()[:16]
     readable = model == demo.MODEL and not mark and mode == "ok"
     most = _most(body, mode=mode, mark=mark)
-    words = _words(talk, seed=seed, mark=mark, readable=readable)
+    words = _structured(body, seed=seed) or _words(talk, seed=seed, mark=mark, readable=readable)
     tool = _tool(body, wanted=mark.get("tool", ""))
     cut = most is not None and most < len(words)
     options = body.get("stream_options")
@@ -180,6 +180,23 @@ def _words(talk: Talk, *, seed: str, mark: Mapping[str, str], readable: bool) ->
         count = _number(mark, "n", default=answers.DEFAULT_TOKENS)
         words = answers.tokens_for(seed, tokens=min(count, MOST_TOKENS))
     return _after(words, said=talk.said)
+
+
+def _structured(body: Mapping[str, Any], *, seed: str) -> list[str]:
+    """A small JSON object where one is asked for: the schema's own fields filled with the seed, else one field."""
+    form = body.get("response_format")
+    kind = form.get("type") if isinstance(form, dict) else None
+    if kind == "json_object":
+        return demo.split(json.dumps({"seed": seed}))
+    schema = form.get("json_schema") if kind == "json_schema" and isinstance(form, dict) else None
+    inner = schema.get("schema") if isinstance(schema, dict) else None
+    fields = inner.get("properties") if isinstance(inner, dict) else None
+    if not isinstance(fields, dict):
+        return []
+    values = {"string": seed, "integer": 7, "number": 0.5, "boolean": True, "array": [], "object": {}}
+    return demo.split(json.dumps({
+        name: values.get(field.get("type") if isinstance(field, dict) else "") for name, field in fields.items()
+    }))  # fmt: skip
 
 
 def _after(words: list[str], *, said: str) -> list[str]:

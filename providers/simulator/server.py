@@ -1,4 +1,4 @@
-"""The simulator's routes: models, chat completions, health, figures. Decides what is answered; reads no sockets."""
+"""The simulator's routes: models, chat completions and the others, health, figures. Decides what is answered; reads no sockets."""
 
 import asyncio
 import time
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from providers.simulator import chunks, demo
+from providers.simulator import chunks, demo, others
 from providers.simulator.asks import Ask, BadAskError, ask_from
 from providers.simulator.connection import Connection, Reply, Request
 from providers.simulator.faults import FIELDS, Step, Telling
@@ -61,7 +61,7 @@ class App:
             return _refuse(REFUSALS["e401"], note="Incorrect API key provided")
         if (request.method, request.path) == ("GET", "/v1/models"):
             return self._models(request)
-        if (request.method, request.path) == ("POST", "/v1/chat/completions"):
+        if request.method == "POST" and request.path in ("/v1/chat/completions", *others.PATHS):
             return self._chat(request)
         return _refuse(Refusal(404, "invalid_request_error", "unknown_url"), note=f"Unknown path {request.path}")
 
@@ -74,7 +74,7 @@ class App:
 
     def _chat(self, request: Request) -> Reply:
         try:
-            ask = ask_from(request.body, header_mode=request.fields.get("x-sim-mode", ""))
+            ask = self._ask(request)
         except BadAskError as error:
             return _refuse(REFUSALS["e400"], note=str(error))
         if ask.model not in MODELS:
@@ -83,17 +83,25 @@ class App:
         number = self.figures.requests
         request_id = f"{time.time_ns():x}-{number}"
         self._journal.accepted(self._entry(ask, request_id))
-        reply = self._told(ask, request_id)
+        reply = self._told(ask, request_id, path=request.path)
         reply.bills_on = ask.mode == "bills_on"
         reply.on_end = self._watch(request_id, faulty=ask.mode in FAULTY or ask.mode in REFUSALS, inner=reply.on_end)
         return reply
 
-    def _told(self, ask: Ask, request_id: str) -> Reply:
+    def _ask(self, request: Request) -> Ask:
+        mode = request.fields.get("x-sim-mode", "")
+        if request.path in others.PATHS:
+            return others.ask_of(request.path, request.body, header_mode=mode)
+        return ask_from(request.body, header_mode=mode)
+
+    def _told(self, ask: Ask, request_id: str, *, path: str) -> Reply:
         refusal = REFUSALS.get(ask.mode)
         if refusal is not None and self._still_refuses(ask, times=refusal.times):
             return _refuse(refusal)
         if ask.mode in ONCE and self._still_refuses(ask, times=1):
             return Reply(iter([Step(0, b"", 0, "close")]))
+        if path in others.PATHS:
+            return Reply(others.steps(path, ask, request_id=request_id))
         fields: dict[str, Any] = {"id": f"chatcmpl-{request_id}", "model": ask.model, "created": int(time.time())}
         telling = Telling(ask, chunks.Shape(**(fields | FIELDS.get(ask.mode, {}))))
         return Reply(steps_for(telling), keep=keeps_connection(telling))
