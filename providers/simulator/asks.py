@@ -193,9 +193,16 @@ def _structured(body: Mapping[str, Any], *, seed: str) -> list[str]:
     fields = inner.get("properties") if isinstance(inner, dict) else None
     if not isinstance(fields, dict):
         return []
-    values = {"string": seed, "integer": 7, "number": 0.5, "boolean": True, "array": [], "object": {}}
+    values: dict[str | None, object] = {
+        "string": seed,
+        "integer": 7,
+        "number": 0.5,
+        "boolean": True,
+        "array": [],
+        "object": {},
+    }
     return demo.split(json.dumps({
-        name: values.get(field.get("type") if isinstance(field, dict) else "") for name, field in fields.items()
+        name: values.get(field.get("type") if isinstance(field, dict) else None) for name, field in fields.items()
     }))  # fmt: skip
 
 

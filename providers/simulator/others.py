@@ -29,7 +29,9 @@ def ask_of(path: str, body: bytes, *, header_mode: str) -> Ask:
         given = _object(body)
     text = given.get("prompt") if path == "/v1/completions" else given.get("input")
     texts = [text] if isinstance(text, str) else [part for part in text or [] if isinstance(part, str)]
-    chat = {name: given[name] for name in ("model", "max_tokens", "stream", "stream_options") if name in given}
+    chat: dict[str, Any] = {
+        name: given[name] for name in ("model", "max_tokens", "stream", "stream_options") if name in given
+    }
     if "max_output_tokens" in given:
         chat["max_tokens"] = given["max_output_tokens"]
     whole = "\n".join([*texts, str(given.get("suffix") or "")]).strip()
