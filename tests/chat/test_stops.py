@@ -61,7 +61,8 @@ def test_two_hundred_running_answers_stopped_anywhere_cost_what_was_sent_and_sho
     settings.PERSON_CONCURRENCY = ANSWERS
     making.limit(10_000_000, "tokens")
     for number in range(ANSWERS):
-        ask(ada, f"[[sim seed=stop{number} n={LENGTH} gap=20 ttft=400]]")
+        # Long enough that a busy machine stops it before it is over.
+        ask(ada, f"[[sim seed=stop{number} n={8 * LENGTH} gap=20 ttft=400]]")
     Provider.objects.update(base_url=simulator.base_url)
     ModelRoute.objects.update(upstream_name="demo")
     stop_all(claims.claim(hands.owner, places=ANSWERS), services, seed=7)
