@@ -58,6 +58,8 @@ def test_no_page_breaks_a_rule_in_any_theme_at_any_width(
             page.set_viewport_size({"width": width, "height": height})
             page.emulate_media(color_scheme=theme)
             wrong += [f"{name} {width} {theme}: {told}" for told in judged(page)["wrong"]]
+            if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wrong.append(f"{name} {width}: wider than the screen")
         page.context.close()
     assert not wrong, "\n".join(wrong)
 
