@@ -213,7 +213,7 @@ def test_the_keyboard_map_opens_by_a_question_mark_but_not_while_one_types(open_
 def test_a_model_is_picked_by_keyboard_and_the_question_goes_to_it(portal_site: Site, open_page: Open) -> None:
     portal_site.django(
         "from providers.models import LanguageModel, ModelRoute\n"
-        "first = LanguageModel.objects.order_by('position', 'name', 'pk').first()\n"
+        "first = LanguageModel.objects.filter(enabled=True).order_by('position', 'name', 'pk').first()\n"
         "made, new = LanguageModel.objects.get_or_create(slug='second', name='Second', enabled=True, position=9)\n"
         "new and ModelRoute.objects.create(model=made, provider=first.routes.first().provider, upstream_name='demo')\n"
         "answer = first.name"
