@@ -137,7 +137,8 @@ def _shape(route: Route, fields: dict[str, Any]) -> None:
     if not isinstance(tools, list) or not all(isinstance(tool, dict) for tool in tools):
         raise _bad("tools", "“tools” must be a list of tools.")
     for tool in tools:
-        if tool.get("type") not in _TOOLS:
+        kind = tool.get("type")
+        if not isinstance(kind, str) or kind not in _TOOLS:
             raise _bad(
                 "tools", "Only functions and custom tools are passed on: what a provider runs itself has other prices."
             )

@@ -61,6 +61,11 @@ def of(*values: Any, remote: bool) -> Size:
 _COUNTED = frozenset({"image_url", "input_audio", "file_data", "file"})
 
 
+# Where a part of a message may hold a link, itself or within.
+_LINKED = ("video_url", "audio_url", "source", "file", "file_data", "input_audio")
+_WITHIN = ("url", "data", "file_data")
+
+
 def _deeper(depth: int) -> None:
     if depth > DEEPEST:
         raise Refusal(400, "too_deep", f"The request is nested more than {DEEPEST} deep.")
@@ -78,11 +83,23 @@ def _look(value: dict[str, Any], *, size: Size, remote: bool) -> None:
     if "input_audio" in value:
         sound = value["input_audio"]
         size.tokens += _length(sound.get("data") if isinstance(sound, dict) else sound) // SOUND_BYTES
+    if not remote:
+        _no_links(value)
     file = value.get("file")
     for holder in (value, file if isinstance(file, dict) else {}):
         if any(isinstance(holder.get(name), str) for name in ("file_id", "file_url")):
             raise foreign("file_id")
         size.tokens += _length(holder.get("file_data")) // SOUND_BYTES
+
+
+def _no_links(value: dict[str, Any]) -> None:
+    """Films, sounds, files and sources that are links: a provider of one's own would fetch them from inside the house."""
+    for name in _LINKED:
+        held = value.get(name)
+        parts = [held] if isinstance(held, str) else [held.get(n) for n in _WITHIN] if isinstance(held, dict) else []
+        if any(isinstance(part, str) and "://" in part[:40] for part in parts):
+            text = f"Send the content itself: links in “{name}” are not followed."
+            raise Refusal(400, "link_not_allowed", text, param=name)
 
 
 def _picture(given: Any, *, size: Size, remote: bool) -> None:

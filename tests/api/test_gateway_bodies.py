@@ -336,3 +336,24 @@ def test_a_models_name_may_hold_slashes() -> None:
     assert find("GET", "/models/lab/deep:8b") == Look("lab/deep:8b")
     assert find("GET", "/models") == Look("")
     assert find("POST", "/chat/completions") is CHAT
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "video_url", "video_url": {"url": "http://169.254.169.254/latest"}},
+        {"type": "audio_url", "audio_url": "https://10.0.0.1/x.wav"},
+        {"type": "image", "source": {"type": "url", "url": "http://10.0.0.1/x"}},
+        {"type": "file", "file": {"file_data": "HTTP://10.0.0.1/x.pdf"}},
+        {"type": "input_audio", "input_audio": {"data": "http://10.0.0.1/x.wav", "format": "wav"}},
+    ],
+)
+def test_no_part_of_a_message_is_a_link_that_a_provider_would_follow(part: dict[str, Any]) -> None:
+    body = BASE | {"messages": [{"role": "user", "content": [part]}]}
+    assert refused(body)[:2] == (400, "link_not_allowed")
+    assert read(body, remote=True).input > 0
+
+
+@pytest.mark.parametrize("kind", [[], {}, None, 7])
+def test_a_tool_of_an_odd_type_is_refused_in_words(kind: Any) -> None:
+    assert refused(BASE | {"tools": [{"type": kind}]}) == (400, "invalid", "tools")
