@@ -14,7 +14,7 @@ from django.utils.cache import patch_vary_headers
 
 ORIGIN = re.compile(r"https?://[a-z0-9.-]+(?::[0-9]{1,5})?")
 """As a browser sends it: lower case, no path, no slash at the end."""
-PATHS = ("/api/v1/", "/v1/")
+PATHS = "/api/v1/"
 TOLD = "ETag, Location, Retry-After, Idempotency-Replayed, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
 METHODS = "GET, POST, PATCH, DELETE"
 HEADERS = "Authorization, Content-Type, Idempotency-Key, If-Match, Last-Event-ID, Accept-Language"

@@ -136,8 +136,9 @@ def _again(principal: Principal, *, key: str, digest: str) -> Response:
 
 
 def _named(principal: Principal, *, given: str) -> str:
-    """A key belongs to the credential that sent it: no narrower one gets its answer."""
-    by = principal.kind if principal.key is None else f"key {principal.key.uuid}"
+    """A key belongs to the credential that sent it: neither another sign-in nor a narrower key gets its answer."""
+    sign_in = f"{principal.kind} {principal.session_version} {principal.login_id or ''}"
+    by = sign_in if principal.key is None else f"key {principal.key.uuid}"
     return hashlib.sha256(f"{by}\n{given}".encode("utf-8", "surrogateescape")).hexdigest()
 
 

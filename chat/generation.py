@@ -261,13 +261,22 @@ class Answering:
 
     def _last_words(self, failure: Failure | None) -> endings.Ending:
         """In a reader's thread: the provider's circuit hears how it went, and the ending is made, its HTML included."""
-        if self.claimed.route is not None and self.stopped is None:
+        if self.claimed.route is not None:
             try:
-                _tell_breaker(self.claimed.route.provider_id, failure)
+                self._circuit_hears(self.claimed.route.provider_id, failure)
             except Error as error:  # the answer matters more
                 log.warning("the circuit was not told: %s", type(error).__name__)
                 connection.close()
         return self._ending(failure)
+
+    def _circuit_hears(self, provider_id: int, failure: Failure | None) -> None:
+        """Words that came prove that the provider works, whoever stopped them; who stopped before them leaves the trial to the next."""
+        if self.stopped is None:
+            _tell_breaker(provider_id, failure)
+        elif self.written.shown:
+            _tell_breaker(provider_id, None)
+        else:
+            breaker.give_back(provider_id)
 
     def _ending(self, failure: Failure | None) -> endings.Ending:
         written, generation = self.written, self.generation

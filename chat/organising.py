@@ -52,11 +52,16 @@ def see(user: User, *, conversation: Conversation) -> None:
 def delete(user: User, *, conversation: Conversation) -> None:
     """Moves the conversation to the bin and stops what is being written in it. Harmless when repeated."""
     # First out of reach, so that no new question gets in; then stopped. One transaction for both could deadlock with a finish.
-    _own(user, conversation).filter(deleted_at=None).update(deleted_at=clock.now())
+    put_away(user, conversation=conversation)
     # No model is asked for the title of what was thrown away.
     _own(user, conversation).filter(title_state=_State.PENDING).update(title_state=_State.NONE, title_due_at=None)
     for generation in _active(conversation):
         messages.cancel(user, generation=generation)
+
+
+def put_away(user: User, *, conversation: Conversation) -> None:
+    """The first step of `delete`, one statement: out of everybody's reach."""
+    _own(user, conversation).filter(deleted_at=None).update(deleted_at=clock.now())
 
 
 def restore(user: User, *, conversation: Conversation) -> None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from django.db import connection, models, transaction
 
-from usage.models import Invocation, LedgerEntry, PersonDay, Rollup, RollupTimes
+from usage.models import Invocation, LedgerEntry
 from usage.rollup_models import QUARTER_S
+from usage.rollups import Table, tables
 
 QUARTERS_A_DAY = 86_400 // QUARTER_S
 
@@ -20,8 +21,8 @@ def add(days: int) -> None:
             cursor.execute("SET LOCAL statement_timeout = 0")
         for model in (Invocation, LedgerEntry):
             cursor.execute(_rows(model, days=days))
-        for sums, largest in ((Rollup, ""), (RollupTimes, "_max"), (PersonDay, "")):
-            cursor.execute(_sums(sums, days=days, largest=largest))
+        for table in tables():
+            cursor.execute(_sums(table, days=days))
 
 
 def _rows(model: type[models.Model], *, days: int) -> str:
@@ -43,25 +44,13 @@ def _moved(field: models.Field[object, object], *, days: int) -> str:
     return name
 
 
-def _sums(model: type[models.Model], *, days: int, largest: str) -> str:
-    """Sums of the same key are added up; columns that end in `largest` keep the larger value."""
-    key: tuple[str, ...] = model.KEY  # type: ignore[attr-defined]  # the three have it
-    table = model._meta.db_table
-    columns = [str(field.column) for field in model._meta.concrete_fields if not field.primary_key]
-    sums = [name for name in columns if name not in key]
+def _sums(table: Table, *, days: int) -> str:
+    """The table's sums once more, under keys of other days, added as every ending adds its own."""
     moved = {"bucket": f'"bucket" - {days * QUARTERS_A_DAY}', "day": f"date(\"day\", '-{days} days')"}
     if connection.vendor == "postgresql":
         moved["day"] = f'"day" - {days}'
-    added = ", ".join(
-        f'"{n}" = CASE WHEN excluded."{n}" > r."{n}" THEN excluded."{n}" ELSE r."{n}" END'
-        if largest and n.endswith(largest)
-        else f'"{n}" = r."{n}" + excluded."{n}"'
-        for n in sums
-    )
-    names = ", ".join(f'"{name}"' for name in (*key, *sums))
-    values = ", ".join(moved.get(name, f'"{name}"') for name in (*key, *sums))
-    conflict = ", ".join(f'"{name}"' for name in key)
-    return (
-        f'INSERT INTO "{table}" AS r ({names}) SELECT {values} FROM "{table}" WHERE true '  # noqa: S608  # names of our own models
-        f"ON CONFLICT ({conflict}) DO UPDATE SET {added}"
-    )
+    columns = (*table.key, *table.sums)
+    names = ", ".join(f'"{name}"' for name in columns)
+    values = ", ".join(moved.get(name, f'"{name}"') for name in columns)
+    source = f'SELECT {values} FROM "{table.name}" WHERE true'  # noqa: S608  # names of our own models
+    return f'INSERT INTO "{table.name}" AS r ({names}) {source}{table.tail}'

@@ -87,6 +87,13 @@ def allows(provider_id: int) -> bool:
     return mine.update(circuit=_Circuit.HALF_OPEN, retry_at=now + dt.timedelta(seconds=TRIAL_S)) == 1
 
 
+def give_back(provider_id: int) -> None:
+    """A call ended before it told anything, because its asker left. Was it the trial, then the next call may try at once."""
+    trial = ProviderState.objects.filter(provider_id=provider_id, circuit=_Circuit.HALF_OPEN)
+    if trial.exists():
+        trial.update(retry_at=database_now())
+
+
 def closed_reasons(now: dt.datetime | None = None) -> dict[int, str]:
     """Providers to which nothing may go now, and why (a failure's kind). For others ask `allows` before the call."""
     shut = ProviderState.objects.exclude(circuit=_Circuit.CLOSED).filter(retry_at__gt=now or database_now())

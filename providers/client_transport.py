@@ -11,6 +11,7 @@ import importlib
 import socket
 import ssl
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import aiohttp
@@ -131,10 +132,23 @@ class Names(aiohttp.abc.AbstractResolver):
         await self._inner.close()
 
 
-class Transport:
-    """The connections to one endpoint, on one loop."""
+def _tracing() -> aiohttp.TraceConfig:
+    """Calls what was given with a request when its head is written: not before there is a connection."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    async def told(_session: aiohttp.ClientSession, context: Any, _params: object) -> None:
+        if context.trace_request_ctx is not None:
+            context.trace_request_ctx()
+
+    config = aiohttp.TraceConfig()
+    config.on_request_headers_sent.append(told)
+    return config
+
+
+class Transport:
+    """The connections to one endpoint, on one loop. `traced`: `send` can say when a request goes out."""
+
+    def __init__(self, endpoint: Endpoint, *, traced: bool = False) -> None:
+        self._traced = traced
         try:
             addresses.check_url(endpoint.base_url, allow_private=endpoint.allow_private)
             if endpoint.proxy:
@@ -161,6 +175,7 @@ class Transport:
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(),
+            trace_configs=[_tracing()] if self._traced else None,
         )
 
     def _socks_connector(self, options: dict[str, Any]) -> aiohttp.BaseConnector:
@@ -175,9 +190,18 @@ class Transport:
         return connector
 
     async def send(
-        self, url: str, *, headers: list[tuple[str, str]], content: bytes | None, connect_s: float
+        self,
+        url: str,
+        *,
+        headers: list[tuple[str, str]],
+        content: bytes | None,
+        connect_s: float,
+        sent: Callable[[], None] | None = None,
     ) -> aiohttp.ClientResponse:
-        """Answers when the headers are there. Raises Failure(UNREACHABLE), told apart by `dispatched`."""
+        """Answers when the headers are there. Raises Failure(UNREACHABLE), told apart by `dispatched`.
+
+        `sent` is called once there is a connection and the request goes out (of a transport that is traced).
+        """
         if self._session is None:
             self._session = self._open_session()
         try:
@@ -190,6 +214,7 @@ class Transport:
                 proxy=None if not self._proxy or self._proxy.startswith("socks") else self._proxy,
                 # `connect` also covers the name lookup and a proxy's CONNECT; reading is watched by the caller
                 timeout=aiohttp.ClientTimeout(connect=connect_s, sock_connect=connect_s),
+                trace_request_ctx=sent,
             )
         except (*NEVER_SENT, *self._proxy_errors) as error:
             raise Failure(Kind.UNREACHABLE, detail=type(error).__name__) from None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from providers.client_reply import Reply, refusal
@@ -28,8 +29,10 @@ class Post:
     accept: str = "application/json"
 
 
-async def call(endpoint: Endpoint, *, post: Post, connect_s: float, first_byte_s: float) -> Reply:
-    """A reply with a good status, whose body must be closed; everything else raises Failure."""
+async def call(
+    endpoint: Endpoint, *, post: Post, connect_s: float, first_byte_s: float, sent: Callable[[], None]
+) -> Reply:
+    """A reply with a good status, whose body must be closed; everything else raises Failure. `sent`: the request goes out now."""
     headers = [
         ("Authorization", f"Bearer {endpoint.key or 'none'}"),
         ("Content-Type", post.content_type),
@@ -42,9 +45,9 @@ async def call(endpoint: Endpoint, *, post: Post, connect_s: float, first_byte_s
             mine = _lines.setdefault(asyncio.get_running_loop(), {})
             transport = mine.get(endpoint)
             if transport is None:
-                transport = mine[endpoint] = Transport(endpoint)
+                transport = mine[endpoint] = Transport(endpoint, traced=True)
             response = await transport.send(
-                endpoint.base_url + post.path, headers=headers, content=post.content, connect_s=connect_s
+                endpoint.base_url + post.path, headers=headers, content=post.content, connect_s=connect_s, sent=sent
             )
             reply = Reply(response.status, response.headers, Body(response))
             if not 200 <= reply.status < 300:

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 import psycopg
 import pytest
 from django.apps import apps
+from django.utils import translation
 
 from tests import audit_guard, canaries, egress
 
@@ -51,6 +52,13 @@ def stay_on_this_machine() -> Iterator[None]:
     yield
     if tried := egress.told():
         pytest.fail("a way out of this machine was tried: " + "; ".join(tried), pytrace=False)
+
+
+@pytest.fixture(autouse=True)
+def speak_the_default_language() -> Iterator[None]:
+    """A request of the test client leaves its language behind in this thread; the next test begins without it."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(autouse=True)

@@ -73,7 +73,7 @@ class Call(Protocol):
     organisation_currency: str
 
 
-class _Table:
+class Table:
     """The sums of one table, by key; `largest` are columns of which the largest counts, not the sum."""
 
     def __init__(self, model: type[models.Model], *, largest: Iterable[str] = ()) -> None:
@@ -93,7 +93,7 @@ class _Table:
         self._row = f"({marks((*self.key, *self.sums))})"
         self._head = f'INSERT INTO "{self.name}" AS r ({columns}) VALUES '  # noqa: S608  # names of our own model
         keys = ", ".join(f'"{name}"' for name in self.key)
-        self._tail = f" ON CONFLICT ({keys}) DO UPDATE SET {added}"
+        self.tail = f" ON CONFLICT ({keys}) DO UPDATE SET {added}"
 
     def write(self, rows: dict[tuple[Any, ...], list[int]]) -> None:
         every = sorted(rows.items(), key=_order)
@@ -101,7 +101,7 @@ class _Table:
             some = every[start : start + _MOST_ROWS]
             values = [value for key, sums in some for value in (*map(_stored, key), *sums)]
             with connection.cursor() as cursor:
-                cursor.execute(f"{self._head}{', '.join([self._row] * len(some))}{self._tail}", values)
+                cursor.execute(f"{self._head}{', '.join([self._row] * len(some))}{self.tail}", values)
 
 
 def _order(row: tuple[tuple[Any, ...], list[int]]) -> tuple[str, ...]:
@@ -123,7 +123,7 @@ class Tally:
 
     def calls(self, calls: Iterable[Call]) -> None:
         """Rows of calls: how many, how they ended, how long they took. What they cost says the ledger."""
-        table, days = _tables()[0], _tables()[2]
+        table, days = tables()[0], tables()[2]
         for call in calls:
             busy = max(0, call.duration_ms - (call.queue_ms or 0))
             for sums in self._of_quarter(call, at=call.created_at, outcome=call.outcome, error_kind=call.error_kind):
@@ -144,7 +144,7 @@ class Tally:
                 continue
             unknown = entry.organisation_cost_micro is None and (entry.input_tokens > 0 or entry.output_tokens > 0)
             both = self._of_quarter(entry, at=entry.reserved_at, outcome=entry.outcome, error_kind="")
-            table, days = _tables()[0], _tables()[2]
+            table, days = tables()[0], tables()[2]
             for sums in both:
                 sums[table.place["lost"]] += entry.kind == "attempt"
                 sums[table.place["estimated"]] += bool(entry.estimated)
@@ -157,7 +157,7 @@ class Tally:
                     sums[place[name]] += getattr(entry, name) or 0
 
     def _corrected(self, entry: Any) -> None:
-        table, days = _tables()[0], _tables()[2]
+        table, days = tables()[0], tables()[2]
         both = self._of_quarter(entry, at=entry.at, outcome="", error_kind="")
         for place, sums in (*((table.place, s) for s in both), (days.place, self._of_day(entry, at=entry.at))):
             sums[place["corrections"]] += 1
@@ -165,7 +165,7 @@ class Tally:
             sums[place["corrected_micro"]] += entry.organisation_cost_micro or 0
 
     def _took(self, call: Call) -> None:
-        table = _tables()[1]
+        table = tables()[1]
         ours = (call.model or NOBODY, call.provider or NOBODY)
         took = {"queue": call.queue_ms, "ttft": call.ttft_ms, "duration": call.duration_ms}
         for scope in _scopes(call.team):
@@ -178,7 +178,7 @@ class Tally:
                     sums[most] = max(sums[most], min(ms, 2**31 - 1))
 
     def _of_quarter(self, call: Any, *, at: dt.datetime, outcome: str, error_kind: str) -> list[list[int]]:
-        width, bucket = len(_tables()[0].sums), bucket_of(at)
+        width, bucket = len(tables()[0].sums), bucket_of(at)
         money = (call.currency, call.organisation_currency)
         rest = (call.model or NOBODY, call.provider or NOBODY, str(call.source), outcome, error_kind, *money)
         return [self._quarters.setdefault((scope, bucket, *rest), [0] * width) for scope in _scopes(call.team)]
@@ -188,24 +188,24 @@ class Tally:
             self._zone = zone_now()
         who = (call.person or NOBODY, call.team or NOBODY, call.key or NOBODY, call.model or NOBODY)
         key = (at.astimezone(self._zone).date(), *who, call.currency, call.organisation_currency)
-        return self._days.setdefault(key, [0] * len(_tables()[2].sums))
+        return self._days.setdefault(key, [0] * len(tables()[2].sums))
 
     def write(self) -> None:
         """Adds it to the tables, in the caller's transaction, and begins anew."""
-        for table, rows in zip(_tables(), (self._quarters, self._times, self._days), strict=True):
+        for table, rows in zip(tables(), (self._quarters, self._times, self._days), strict=True):
             if rows:
                 table.write(rows)
             rows.clear()
 
 
-_made: list[_Table] = []
+_made: list[Table] = []
 
 
-def _tables() -> Sequence[_Table]:
+def tables() -> Sequence[Table]:
     """Quarters, times, days: the order in which they are written."""
     if not _made:
         largest = [f"{measure}_max" for measure in MEASURES]
-        _made.extend([_Table(Rollup), _Table(RollupTimes, largest=largest), _Table(PersonDay)])
+        _made.extend([Table(Rollup), Table(RollupTimes, largest=largest), Table(PersonDay)])
     return _made
 
 
@@ -216,12 +216,12 @@ def _scopes(team: UUID | None) -> tuple[UUID, ...]:
 def refused(*, team: UUID | None, source: str, reason: str, now: dt.datetime) -> None:
     """Counts a question that was refused; in a statement of its own, outside the transaction that came to nothing."""
     rows = {(scope, bucket_of(now), str(source), reason[:32]): [1] for scope in _scopes(team)}
-    _Table(Rejection).write(rows)
+    Table(Rejection).write(rows)
 
 
 def forget(person: UUID, *, most: int = 200) -> int:
     """Moves days of somebody who is erased to nobody's, so that every sum stays; how many. 0: none is left."""
-    table = _tables()[2]
+    table = tables()[2]
     sums: dict[tuple[Any, ...], list[int]] = {}
     with transaction.atomic():
         rows = list(PersonDay.objects.select_for_update().filter(person=person).order_by("pk")[:most])

@@ -56,6 +56,12 @@ async def answer(asked: Asked, *, receive: Receive, send: Send) -> None:
         text = "The service is restarting or its storage is full. Try again in a moment."
         await out.refuse(Refusal(503, "database_away", text, retry_after=2))
         await out.end()
+    except (
+        Exception
+    ):  # a slip of ours is told in the same shape, and leaves no hold: that is the last thing that `_open` writes
+        log.exception("a program's request met a fault of ours")
+        await out.refuse(Refusal(500, "internal", "A fault of the portal. It was written down."))
+        await out.end()
     else:
         out.tell(call.guest.told)
         await Calling(call, out=out, receive=receive).run()

@@ -22,7 +22,8 @@ MOST_TOKENS = 10_000_000
 LEFT_OUT = frozenset({
     "service_tier", "store", "background", "api_key", "api_base", "base_url", "url_idx", "organization", "extra_headers",
     "extra_body", "extra_query", "models", "route", "provider", "providers", "fallbacks", "plugins", "transforms", "metadata",
-    "web_search_options",
+    "web_search_options", "search_parameters", "enable_search", "user_config", "custom_llm_provider", "api_version",
+    "mock_response",
 })  # fmt: skip
 # Counted as what goes in, by route; what is not named here is small or changes nothing of the price.
 _TEXTS = {

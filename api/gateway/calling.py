@@ -9,12 +9,14 @@ import asyncio
 import logging
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from django.conf import settings
 from django.db import Error
 
 from api.gateway import ending, words
-from api.gateway.ending import Ending
+from api.gateway.ending import Circuit, Ending
+from api.gateway.envelope import Refusal
 from api.gateway.holding import Call
 from api.gateway.meter import Meter
 from api.gateway.out import Out, Receive
@@ -51,13 +53,12 @@ class Calling:
         self._inner: asyncio.Task[None] | None = None
         self._complete = False
         self._heard = False  # the circuit knows already how the last request went
+        self._refusal: Refusal | None = None
 
     @property
     def produced(self) -> int:
         """Tokens of the answer so far, at most what is held: for usage.recovery, should this process die."""
-        if self.meter.usage is not None:
-            return min(self.meter.usage.output_tokens, self.call.hold.output)
-        return min(self._guessed(), self.call.hold.output)
+        return min(self._tokens().output, self.call.hold.output)
 
     def stop(self, why: Why) -> None:
         """The first reason counts."""
@@ -76,9 +77,11 @@ class Calling:
             await self._inner
         except Failure as caught:
             failure = caught
+        except Refusal as refusal:  # a body that cannot be written for its provider: nothing went out
+            self._refusal, failure = refusal, Failure(Kind.BAD_REQUEST)
         except asyncio.CancelledError:
             self.stop("stopping")  # the server's time to drain is over; nothing when we have stopped it ourselves
-            with suppress(asyncio.CancelledError, Failure):
+            with suppress(asyncio.CancelledError, Failure, Refusal):
                 await self._inner  # type: ignore[misc]  # made before anything was awaited
         except Error:
             log.exception("call %s: the database failed", self.id)
@@ -107,7 +110,7 @@ class Calling:
                 while not await self._one_request():
                     pass
         except TimeoutError:
-            raise Failure(Kind.DEADLINE, dispatched=True) from None
+            raise Failure(Kind.DEADLINE, dispatched=self._dispatched) from None
 
     async def _one_request(self) -> bool:
         """One request to one provider; False when another one is to follow. Raises the Failure that ends the call."""
@@ -126,17 +129,35 @@ class Calling:
         """Whether another request goes out after this failure, once its pause is over."""
         billed = self._charge(failure)
         self.lines.append(ending.failed(self.call, failure))
-        pause = await work(
+        going = asyncio.ensure_future(work(
             ending.go_on, self.call, failure, tokens=self._tokens() if billed else None, lines=self.lines,
             patience_s=MOST_WAIT_S,
-        )  # fmt: skip
+        ))  # fmt: skip
+        try:
+            pause = await asyncio.shield(going)
+        except asyncio.CancelledError:
+            # What was begun is written to its end: whoever stops the call settles what is left of it, and nothing twice.
+            if self._is_accounted(await going):
+                self.call.attempt -= 1  # the request that was to follow is not made
+                raise
+            return False
+        if not self._is_accounted(pause):
+            return False
+        log.info("call %s: %s, again in %.1f s", self.id, failure.kind.value, pause)
+        try:
+            await asyncio.sleep(pause or 0)
+        except asyncio.CancelledError:
+            self.call.attempt -= 1
+            raise
+        return True
+
+    def _is_accounted(self, pause: float | None) -> bool:
+        """Whether the failed request is behind us, its cost written down: then nothing is out until the next one."""
         if pause is None:
             self._heard = True
             self.lines.pop()
             return False
-        log.info("call %s: %s, again in %.1f s", self.id, failure.kind.value, pause)
-        self.meter = self._new_meter()
-        await asyncio.sleep(pause)
+        self._passing, self.meter = None, self._new_meter()
         return True
 
     # --- how it ends --------------------------------------------------------------------------------------------------
@@ -157,7 +178,9 @@ class Calling:
         refusal = None
         if self._complete:
             return
-        if self.stopped is not None:
+        if self._refusal is not None:
+            refusal = self._refusal
+        elif self.stopped is not None:
             refusal = words.of_stop(self.stopped, language=self.language)
         elif failure is not None:
             refusal = words.of_failure(failure, key=self.call.endpoint.key, language=self.language)
@@ -178,8 +201,8 @@ class Calling:
             tokens=self._tokens() if charged else Tokens(),
             charged=charged,
             ttft_ms=None if first is None or self._passing is None else round((first - self._passing.began) * 1000),
-            failure=failure,
-            heard=self.stopped is None and self._dispatched and not self._heard,
+            failure=failure if self.stopped is None else None,
+            circuit=self._circuit(),
             lines=self.lines,
         )
 
@@ -195,14 +218,32 @@ class Calling:
         begun = self._passing is not None and self._passing.first_at is not None
         return ("interrupted" if begun else "failed"), kind.value
 
+    def _circuit(self) -> Circuit:
+        """What the provider's circuit is to be told. An answer that came proves that it works, whoever did not wait for its end."""
+        passing = self._passing
+        if passing is None or not passing.asked or self._heard:
+            return "nothing"
+        if self.stopped is None or passing.first_at is not None or self.meter.produced:
+            return "how it went"
+        return "not waited for"
+
     def _charge(self, failure: Failure) -> bool:
         return failures.charge(failure.kind, dispatched=failure.dispatched, shown=self.meter.produced > 0) != "none"
 
     def _tokens(self) -> Tokens:
-        usage = self.meter.usage
-        if usage is not None:
-            return Tokens(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
-        return Tokens(self.call.wanted.input, min(self._guessed(), self.call.hold.output), estimated=True)
+        usage, guessed = self.meter.usage, min(self._guessed(), self.call.hold.output)
+        if usage is None:
+            return Tokens(self.call.wanted.input, guessed, estimated=True)
+        counted = Tokens(usage.input_tokens, usage.output_tokens, usage.cached_tokens, usage.reasoning_tokens)
+        if self.meter.whole and (counted.output or not self.meter.produced):
+            return counted
+        # A count that came before the end (some providers send zeros with the first words) is no count of what followed.
+        return replace(
+            counted,
+            input=counted.input or self.call.wanted.input,
+            output=max(counted.output, guessed),
+            estimated=True,
+        )
 
     def _guessed(self) -> int:
         """The answer's tokens where nobody has counted them."""

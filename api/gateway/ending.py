@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from dataclasses import dataclass, field
+from typing import Literal
 
 from django.conf import settings
 from django.db import Error, connection, transaction
@@ -24,11 +25,12 @@ from usage.models import Invocation, Source
 from usage.rollups import Tally
 
 log = logging.getLogger(__name__)
+Circuit = Literal["nothing", "how it went", "not waited for"]
 
 
 @dataclass(slots=True)
 class Ending:
-    """How a call ended. `charged`: its provider may bill it. `heard`: its circuit is to hear how it went."""
+    """How a call ended. `charged`: its provider may bill it. `circuit`: what the provider's circuit is told of it."""
 
     outcome: str
     kind: str = ""
@@ -36,14 +38,16 @@ class Ending:
     charged: bool = True
     ttft_ms: int | None = None
     failure: Failure | None = None
-    heard: bool = True
+    circuit: Circuit = "nothing"
     lines: list[CallLine] = field(default_factory=list)
 
 
 def settle(call: Call, ending: Ending) -> None:
     """Writes it all down, once. Raises what the database raises: then nothing is written, and it may be tried again."""
-    if ending.heard:
+    if ending.circuit == "how it went":
         tell_circuit(call, ending.failure)
+    elif ending.circuit == "not waited for":
+        tell_circuit(call, None, waited=False)
     now = clock.now()
     row = _invocation(call, ending, now=now)
     tally = Tally()
@@ -93,10 +97,12 @@ def go_on(
     return pause
 
 
-def tell_circuit(call: Call, failure: Failure | None) -> None:
-    """The provider's circuit hears how it went; that it could not is no reason to lose an answer."""
+def tell_circuit(call: Call, failure: Failure | None, *, waited: bool = True) -> None:
+    """The provider's circuit hears how it went, or that nobody `waited` to see; that it could not is no reason to lose an answer."""
     try:
-        if failure is None:
+        if not waited:
+            breaker.give_back(call.way.provider_id)
+        elif failure is None:
             breaker.record_success(call.way.provider_id)
         elif failure.kind not in (Kind.INTERNAL, Kind.DEADLINE):
             breaker.record_failure(call.way.provider_id, failure.kind, status=failure.status)

@@ -29,10 +29,14 @@ MOST_WHOLE = 32 << 20
 
 
 class Passing:
-    """`began` and `first_at` are monotonic seconds: when the request went out, when the first of the answer came."""
+    """`began` and `first_at` are monotonic seconds: when the provider was turned to, when the first of the answer came.
+
+    `asked`: it was turned to; `dispatched`: there was a connection, and the request went out.
+    """
 
     def __init__(self, call: Call, *, meter: Meter, out: Out) -> None:
         self._call, self._meter, self._out = call, meter, out
+        self.asked = False
         self.dispatched = False
         self.began = time.monotonic()
         self.first_at: float | None = None
@@ -46,15 +50,20 @@ class Passing:
         if not wanted.stream and call.route.name != "embedding":
             patience = settings.DEADLINE_S
         watch = Watch(first_byte_s=patience, gap_s=settings.GAP_S)
-        self.dispatched = True
+        self.asked = True
         self.began = time.monotonic()
-        reply = await relay.call(call.endpoint, post=post, connect_s=settings.CONNECT_S, first_byte_s=patience)
+        reply = await relay.call(
+            call.endpoint, post=post, connect_s=settings.CONNECT_S, first_byte_s=patience, sent=self._sent
+        )
         if wanted.stream and call.route.streams:
             await self._events(reply, watch=watch)
         elif call.route.raw:
             await self._raw(reply, watch=watch)
         else:
             await self._whole(reply, watch=watch)
+
+    def _sent(self) -> None:
+        self.dispatched = True
 
     # --- a stream of events -------------------------------------------------------------------------------------------
 

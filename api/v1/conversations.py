@@ -135,8 +135,11 @@ class Conversation(Resource):
 
     def delete(self, request: Request, uuid: uuid.UUID) -> Response:
         user = principal_of(request).user()
-        row = queries.mine_or_binned(user, uuid)
-        revisions.check(request, shapes.conversation(row))
+        with transaction.atomic():  # nobody changes it between the look and the deed
+            _held_still(request, user=user, uuid=uuid)
+            row = queries.mine_or_binned(user, uuid)
+            revisions.check(request, shapes.conversation(row))
+            organising.put_away(user, conversation=row)
         organising.delete(user, conversation=row)
         return Response(status=204)
 
@@ -174,11 +177,15 @@ def _only(given: dict[str, Any]) -> Q:
 
 def _mine(request: Request, *, user: User, uuid: uuid.UUID) -> Row:
     """The conversation that will be changed, in the state that the caller means: nobody changes it meanwhile. In a transaction."""
-    if "If-Match" in request.headers:
-        Row.objects.select_for_update().filter(user=user, uuid=uuid).first()
+    _held_still(request, user=user, uuid=uuid)
     row = queries.conversation_for(user, uuid)
     revisions.check(request, shapes.conversation(row))
     return row
+
+
+def _held_still(request: Request, *, user: User, uuid: uuid.UUID) -> None:
+    if "If-Match" in request.headers:
+        Row.objects.select_for_update().filter(user=user, uuid=uuid).first()
 
 
 def _one(row: Row) -> Response:
