@@ -58,7 +58,8 @@ def stay_on_this_machine() -> Iterator[None]:
 def speak_the_default_language() -> Iterator[None]:
     """A request of the test client leaves its language behind in this thread; the next test begins without it."""
     yield
-    translation.deactivate()
+    if apps.ready:
+        translation.deactivate()
 
 
 @pytest.fixture(autouse=True)
